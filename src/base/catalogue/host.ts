@@ -1,0 +1,31 @@
+// Errors of the host page of the catalogue (see entry.ts for what a field means).
+
+import { type CatalogueEntry, exit } from './entry.ts';
+
+export const hostErrors = {
+  HOST_NOT_ROOT: {
+    exit: exit.host,
+    explanation:
+      'Making a network namespace needs root (CAP_SYS_ADMIN and CAP_NET_ADMIN, see capabilities(7)). Run the same command with sudo.',
+  },
+  HOST_KERNEL_LACKS: {
+    exit: exit.host,
+    explanation:
+      'The running kernel does not have a kind of device or a feature that the lab needs. The message names the kernel module: `modprobe MODULE` loads it where the distribution ships it.',
+  },
+  HOST_NAME_TAKEN: {
+    exit: exit.host,
+    explanation:
+      'A network namespace, a host interface or an nft table of that name exists already and does not belong to this lab. nslab never takes over what it did not make. Remove it, or bring the lab up under other names with --prefix.',
+  },
+  HOST_SUBNET_TAKEN: {
+    exit: exit.host,
+    explanation:
+      'The host already routes addresses that the lab would use, so one of the two would be cut off. Change the subnet in the file.',
+  },
+  HOST_LIMIT: {
+    exit: exit.host,
+    explanation:
+      'The lab needs more of something than the kernel allows, for example more than 1023 ports on one bridge (BR_MAX_PORTS).',
+  },
+} as const satisfies Record<string, CatalogueEntry>;

@@ -1,0 +1,38 @@
+// Errors of the lab page of the catalogue (see entry.ts for what a field means).
+
+import { type CatalogueEntry, exit } from './entry.ts';
+
+export const labErrors = {
+  LAB_UNKNOWN: {
+    exit: exit.lab,
+    explanation: 'No lab of that name is up. `nslab ls` lists those that are.',
+  },
+  LAB_ALREADY_UP: {
+    exit: exit.lab,
+    explanation:
+      'A lab of that name is up already, made from other content. Take it down first with `nslab down`, or give the new one another name.',
+  },
+  LAB_LOCKED: {
+    exit: exit.lab,
+    explanation:
+      'Another nslab process is working on the same lab at this moment. Wait until it has ended; the message names its process id.',
+  },
+  LAB_AMBIGUOUS: {
+    exit: exit.lab,
+    explanation: 'More than one lab fits. Name one of those listed.',
+  },
+  NODE_UNKNOWN: {
+    exit: exit.lab,
+    explanation: 'No node of that name is up. `nslab ls` lists the labs and `nslab inspect` their nodes.',
+  },
+  STATE_BROKEN: {
+    exit: exit.lab,
+    explanation:
+      'A record under /run/nslab cannot be read. It was written by another version of nslab or was changed by hand.',
+  },
+  STATE_WRITE: {
+    exit: exit.host,
+    explanation:
+      'nslab writes what it is about to do to /run/nslab before it does it, and could not. The disk is full or read-only.',
+  },
+} as const satisfies Record<string, CatalogueEntry>;

@@ -1,0 +1,51 @@
+// The one seam between what nslab wants and what the machine does: linux.ts is the machine, test/support/fake-kernel.ts a
+// model of it in memory. All calls are synchronous: a thread that is inside a foreign namespace must not run callbacks.
+
+import type { IpInterface, IpPrefix } from '../base/ip.ts';
+import type { IfName, LabName, NetnsName } from '../base/names.ts';
+import type { LinkState, Op, UndoOp } from '../plan/op.ts';
+
+/** Why an op was refused: the kernel's own word and text, if it gave any. */
+export type OpFailure = {
+  /** `EEXIST`, `ENOENT`, ... */
+  readonly code: string;
+  /** One line: what was tried and what the kernel said. */
+  readonly message: string;
+  readonly hint?: string;
+};
+
+export type RunResult =
+  | { readonly done: number }
+  /** ops[done] failed; later ones of the same batch may have been made as well, so undo has to expect them. */
+  | { readonly done: number; readonly failure: OpFailure };
+
+export type UndoResult = { readonly failure?: OpFailure; readonly notes: readonly string[] };
+
+/** What of the host decides whether a lab may come up. */
+export type Observed = {
+  readonly netns: readonly string[];
+  readonly links: readonly {
+    readonly ifname: IfName;
+    readonly group: number;
+    readonly addresses: readonly IpInterface[];
+  }[];
+  /** Subnets the host reaches otherwise than by its default route. */
+  readonly routes: readonly { readonly to: IpPrefix; readonly dev: string }[];
+  /** nft tables as `FAMILY NAME`. */
+  readonly tables: readonly string[];
+};
+
+export interface Kernel {
+  /** Readies the place where a lab's namespaces are pinned. Must be called before the first op of `up`. */
+  openLab(lab: LabName): void;
+  run(ops: readonly Op[]): RunResult;
+  undo(op: UndoOp): UndoResult;
+  observe(): Observed;
+  /** The value of a sysctl of the machine's own namespace, or undefined where there is no such key. */
+  readSysctl(key: string): string | undefined;
+  readLinkState(ifname: IfName): LinkState | undefined;
+  /** Those of the names whose namespace still exists. */
+  livingNetns(lab: LabName, names: readonly NetnsName[]): readonly NetnsName[];
+  /** Closes sockets and descriptors. */
+  close(): void;
+}

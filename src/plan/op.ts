@@ -1,0 +1,137 @@
+// The list of things a lab is made of, in the order in which they are made. One list is executed (apply), undone (`down`) and
+// printed (`plan`, `explain`). An op is plain data; `place` is the network namespace it happens in, null the machine's own.
+//
+// Undo. What lies inside a namespace of the lab vanishes with it, so only what touches the machine's own namespace has an
+// inverse of its own (see undo.ts); everything there is made with a mark that is set by the message which makes it.
+
+import type { IpAddress, IpInterface } from '../base/ip.ts';
+import type { IfName, MacAddress, NetnsName, NodeName } from '../base/names.ts';
+import type { InterfaceAddress, InterfaceType, WireguardPeer } from '../model/interface.ts';
+import type { Place } from '../model/lab.ts';
+import type { Neighbour, Route, Rule } from '../model/route.ts';
+import type { NftTable } from '../nfnl/ruleset.ts';
+
+/** The attributes of a new device that do not depend on its kind. */
+export type LinkAttributes = {
+  readonly ifname: IfName;
+  readonly altname?: string;
+  readonly mac?: MacAddress;
+  readonly mtu?: number;
+  /** Set together with the creation, so that the port is in its bridge when it first appears. */
+  readonly master?: IfName;
+  /** Only where nothing has to be set between creation and up; else a `setLink` follows. */
+  readonly up?: boolean;
+  /** IFLA_GROUP: the lab's mark, in the machine's own namespace only. */
+  readonly group?: number;
+};
+
+/** What kind of device to make. Of a wire both ends are made by one op, the far end in its own place. */
+export type LinkData =
+  | { readonly type: 'veth'; readonly peer: LinkAttributes & { readonly place: Place } }
+  | Exclude<InterfaceType, { readonly type: 'veth' | 'physical' | 'wireguard' }>
+  | { readonly type: 'wireguard' };
+
+export type Op =
+  | { readonly kind: 'createNetns'; readonly netns: NetnsName; readonly node: NodeName }
+  | { readonly kind: 'createLink'; readonly place: Place; readonly link: LinkAttributes & LinkData }
+  /** A NIC of the machine's own namespace, moved in and renamed. Its state there is recorded first. */
+  | { readonly kind: 'moveLink'; readonly device: IfName; readonly place: Place; readonly ifname: IfName }
+  | {
+      readonly kind: 'setLink';
+      readonly place: Place;
+      readonly ifname: IfName;
+      readonly mac?: MacAddress;
+      readonly mtu?: number;
+      readonly master?: IfName;
+      readonly addrgenmode?: 'none' | 'eui64';
+      readonly up?: true;
+    }
+  | {
+      readonly kind: 'setPort';
+      readonly place: Place;
+      readonly ifname: IfName;
+      readonly cost?: number;
+      readonly priority?: number;
+      readonly hairpin?: boolean;
+      readonly isolated?: boolean;
+      readonly learning?: boolean;
+      readonly guard?: boolean;
+    }
+  | {
+      readonly kind: 'addVlan';
+      readonly place: Place;
+      readonly ifname: IfName;
+      readonly from: number;
+      readonly to: number;
+      /** The VLAN of untagged frames, both ways. */
+      readonly pvid: boolean;
+    }
+  | { readonly kind: 'delVlan'; readonly place: Place; readonly ifname: IfName; readonly vid: number }
+  | {
+      readonly kind: 'addAddress';
+      readonly place: Place;
+      readonly ifname: IfName;
+      readonly address: Omit<InterfaceAddress, 'path'>;
+    }
+  | { readonly kind: 'addRoute'; readonly place: Place; readonly route: Omit<Route, 'path'> }
+  | { readonly kind: 'addRule'; readonly place: Place; readonly rule: Omit<Rule, 'path'> }
+  | { readonly kind: 'addNeighbour'; readonly place: Place; readonly neighbour: Omit<Neighbour, 'path'> }
+  /** A peer of a vxlan device that floods to it: `bridge fdb append 00:00:00:00:00:00 dev D dst A`. */
+  | { readonly kind: 'addFdb'; readonly place: Place; readonly ifname: IfName; readonly dst: IpAddress }
+  | {
+      readonly kind: 'setWireguard';
+      readonly place: Place;
+      readonly ifname: IfName;
+      readonly private_key: string;
+      readonly listen_port?: number;
+      readonly fwmark?: number;
+      readonly peers: readonly WireguardPeer[];
+    }
+  | { readonly kind: 'setSysctl'; readonly place: Place; readonly key: string; readonly value: string }
+  | { readonly kind: 'addTable'; readonly place: Place; readonly table: NftTable }
+  /** A folder of files for /etc, shared by all nodes that see the lab alike. */
+  | { readonly kind: 'writeEtc'; readonly view: string; readonly files: Readonly<Record<string, string>> }
+  /** /etc/netns/NETNS -> that folder, which ip-netns(8) and nslab bind over /etc inside the node. */
+  | { readonly kind: 'linkEtc'; readonly netns: NetnsName; readonly view: string }
+  | {
+      readonly kind: 'runCommand';
+      readonly node: NodeName;
+      readonly place: Place;
+      readonly argv: readonly string[];
+    };
+
+export type OpKind = Op['kind'];
+
+/** What a NIC that is moved into a lab had in the machine's own namespace, and gets back. */
+export type LinkState = {
+  readonly ifname: IfName;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly master?: string;
+  readonly addresses: readonly {
+    readonly ip: IpInterface;
+    readonly broadcast?: IpAddress;
+    readonly scope: number;
+  }[];
+  /** Routes over it, as payloads of RTM_NEWROUTE in base64: put back word for word. */
+  readonly routes: readonly string[];
+};
+
+/** The ops of `down`, in the order in which they run. Each treats "already gone" as done. */
+export type UndoOp =
+  | { readonly kind: 'stopProcesses'; readonly netns: readonly NetnsName[] }
+  | { readonly kind: 'returnLink'; readonly place: Place; readonly ifname: IfName; readonly state: LinkState }
+  /** Devices of the machine's own namespace, those of them that carry the lab's mark. */
+  | { readonly kind: 'deleteLinks'; readonly group: number; readonly ifnames: readonly IfName[] }
+  | { readonly kind: 'deleteTable'; readonly family: NftTable['family']; readonly name: string }
+  | { readonly kind: 'deleteRoute'; readonly route: Omit<Route, 'path'> }
+  | { readonly kind: 'deleteRule'; readonly rule: Omit<Rule, 'path'> }
+  | { readonly kind: 'deleteNeighbour'; readonly neighbour: Omit<Neighbour, 'path'> }
+  | { readonly kind: 'restoreSysctl'; readonly key: string; readonly value: string; readonly was: string }
+  | { readonly kind: 'unlinkEtc'; readonly netns: readonly NetnsName[] }
+  /** All namespaces of the lab at once: one umount of the tree that pins them, then their names. */
+  | { readonly kind: 'deleteNetns'; readonly netns: readonly NetnsName[] };
+
+/** rtm_protocol of the routes and rules nslab adds to the machine's own namespace (linux/rtnetlink.h: 5 to 255 are free). */
+export const HOST_PROTOCOL = 110;

@@ -1,0 +1,139 @@
+// The few system calls Node has no function for, through koffi. All are synchronous and run on the main thread, so that a
+// thread which entered a foreign namespace has left it again before any callback runs. Only this file loads koffi.
+// setns(2), unshare(2), mount(2), umount2(2), flock(2), socket(2), netlink(7).
+
+import koffi from 'koffi';
+import { errnoName } from './errno.ts';
+
+/** A failed system call: the errno, its name, and the call. */
+export class SyscallError extends Error {
+  override readonly name = 'SyscallError';
+  readonly errno: number;
+  readonly code: string;
+  readonly syscall: string;
+
+  constructor(syscall: string, errno: number, detail = '') {
+    const code = errnoName(errno);
+    super(`${syscall}${detail === '' ? '' : ` ${detail}`}: ${code}`);
+    this.errno = errno;
+    this.code = code;
+    this.syscall = syscall;
+  }
+}
+
+// linux/sched.h
+export const CLONE_NEWNS = 0x0002_0000;
+export const CLONE_NEWNET = 0x4000_0000;
+// sys/mount.h
+export const MS_RDONLY = 0x1;
+export const MS_NOSUID = 0x2;
+export const MS_NODEV = 0x4;
+export const MS_NOEXEC = 0x8;
+export const MS_BIND = 0x1000;
+export const MS_REC = 0x4000;
+export const MS_PRIVATE = 0x4_0000;
+export const MS_SLAVE = 0x8_0000;
+export const MS_SHARED = 0x10_0000;
+export const MNT_DETACH = 0x2;
+export const UMOUNT_NOFOLLOW = 0x8;
+// sys/file.h
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+// sys/socket.h, linux/netlink.h
+export const AF_NETLINK = 16;
+export const SOCK_RAW = 3;
+export const SOCK_CLOEXEC = 0x8_0000;
+export const MSG_PEEK = 0x2;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+
+const libc = koffi.load(null);
+const calls = {
+  setns: libc.func('int setns(int fd, int nstype)'),
+  unshare: libc.func('int unshare(int flags)'),
+  mount: libc.func(
+    'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+  ),
+  umount2: libc.func('int umount2(const char *target, int flags)'),
+  flock: libc.func('int flock(int fd, int operation)'),
+  socket: libc.func('int socket(int domain, int type, int protocol)'),
+  setsockopt: libc.func(
+    'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
+  ),
+  bind: libc.func('int bind(int fd, const uint8_t *address, unsigned int length)'),
+  send: libc.func('intptr_t send(int fd, const uint8_t *buffer, size_t length, int flags)'),
+  recv: libc.func('intptr_t recv(int fd, uint8_t *buffer, size_t length, int flags)'),
+};
+// asm-generic/errno-base.h
+const EINTR = 4;
+const EAGAIN = 11;
+
+/** Runs the call again while a signal interrupts it, and throws when it fails. */
+function check(syscall: string, call: () => number, detail?: string): number {
+  for (;;) {
+    const value = call();
+    if (value >= 0) return value;
+    const errno = koffi.errno();
+    if (errno !== EINTR) throw new SyscallError(syscall, errno, detail);
+  }
+}
+
+export function setns(fd: number, type: number): void {
+  check('setns', () => calls.setns(fd, type));
+}
+
+export function unshare(flags: number): void {
+  check('unshare', () => calls.unshare(flags));
+}
+
+export type MountRequest = {
+  readonly source: string;
+  readonly target: string;
+  readonly type?: string;
+  readonly flags?: number;
+  readonly data?: string;
+};
+
+export function mount({ source, target, type, flags = 0, data }: MountRequest): void {
+  check('mount', () => calls.mount(source, target, type ?? null, flags, data ?? null), target);
+}
+
+export function umount2(target: string, flags: number): void {
+  check('umount2', () => calls.umount2(target, flags), target);
+}
+
+/** Takes the exclusive lock without waiting; false when another process holds it. flock(2) frees it when that process dies. */
+export function tryFlock(fd: number): boolean {
+  if (calls.flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  const errno = koffi.errno();
+  if (errno === EAGAIN) return false;
+  throw new SyscallError('flock', errno);
+}
+
+export function socket(domain: number, type: number, protocol: number): number {
+  return check('socket', () => calls.socket(domain, type, protocol));
+}
+
+export function setsockopt(fd: number, level: number, option: { name: number; value: Uint8Array }): void {
+  check('setsockopt', () => calls.setsockopt(fd, level, option.name, option.value, option.value.length));
+}
+
+export function bind(fd: number, address: Uint8Array): void {
+  check('bind', () => calls.bind(fd, address, address.length));
+}
+
+/** Sends one datagram and returns its length in bytes. */
+export function send(fd: number, buffer: Uint8Array, length: number, flags = 0): number {
+  return check('send', () => Number(calls.send(fd, buffer, length, flags)));
+}
+
+/** Receives one datagram into the buffer. Returns its length (with MSG_TRUNC its full length), or -1 where nothing waits. */
+export function recv(fd: number, buffer: Uint8Array, flags: number): number {
+  for (;;) {
+    const length = Number(calls.recv(fd, buffer, buffer.length, flags));
+    if (length >= 0) return length;
+    const errno = koffi.errno();
+    if (errno === EAGAIN) return -1;
+    if (errno !== EINTR) throw new SyscallError('recv', errno);
+  }
+}
