@@ -11,6 +11,8 @@ export type Where = {
   readonly endCol: number;
   /** The key path, as `nodes.pc1.interfaces.eth0.addresses[0]`. */
   readonly path: string;
+  /** The line itself, so that a printer needs no second look at the file (which may have been stdin). */
+  readonly text?: string;
 };
 
 /** One mistake found in a topology file, or one conflict of a lab with the host. */
@@ -20,6 +22,8 @@ export type Problem = {
   readonly message: string;
   /** How to mend it. */
   readonly hint?: string;
+  /** `error` when absent. A warning is printed and stops nothing. */
+  readonly severity?: 'error' | 'warning';
   readonly where?: Where;
   /** A second place that belongs to the mistake, as the first use of a duplicate. */
   readonly related?: { readonly message: string; readonly where: Where };
