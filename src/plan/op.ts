@@ -28,8 +28,10 @@ export type LinkAttributes = {
 /** What kind of device to make. Of a wire both ends are made by one op, the far end in its own place. */
 export type LinkData =
   | { readonly type: 'veth'; readonly peer: LinkAttributes & { readonly place: Place } }
-  | Exclude<InterfaceType, { readonly type: 'veth' | 'physical' | 'wireguard' }>
-  | { readonly type: 'wireguard' };
+  | Exclude<InterfaceType, { readonly type: 'veth' | 'physical' | 'wireguard' | 'tun' | 'tap' }>
+  | { readonly type: 'wireguard' }
+  /** Who may open it (TUNSETOWNER, TUNSETGROUP): ids, and other words than the link group's above. */
+  | { readonly type: 'tun' | 'tap'; readonly uid?: number; readonly gid?: number };
 
 export type Op =
   | { readonly kind: 'createNetns'; readonly netns: NetnsName; readonly node: NodeName }
@@ -40,6 +42,8 @@ export type Op =
       readonly kind: 'setLink';
       readonly place: Place;
       readonly ifname: IfName;
+      /** Added to those it has. For ends that were made from elsewhere: IFLA_ALT_IFNAME needs a request of its own. */
+      readonly altname?: string;
       readonly mac?: MacAddress;
       readonly mtu?: number;
       readonly master?: IfName;
