@@ -131,6 +131,16 @@ export class MessageWriter {
     this.be16(value);
   }
 
+  /** Writes one byte again, where a structure has it in the place of an attribute's type. */
+  patch8(at: number, value: number): void {
+    this.bytes[at] = value;
+  }
+
+  /** The 4 or 16 bytes of an IP address, without padding. */
+  ip(address: string): void {
+    writeIp(this.bytes, this.#claim(address.includes(':') ? 16 : 4), address);
+  }
+
   /** Bytes as they are, without padding. */
   raw(value: Uint8Array): void {
     const at = this.#claim(value.length);
