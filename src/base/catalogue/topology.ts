@@ -48,6 +48,9 @@ export const topologyErrors = {
   YAML_UNCLOSED_BRACKET: entry(
     'A list that began with `[` or a mapping that began with `{` is not closed, or is closed by the wrong bracket, or misses a comma between two members.',
   ),
+  YAML_COMMA: entry(
+    'The members of a list in `[ ]` and of a mapping in `{ }` are separated by commas, one between two members.',
+  ),
   YAML_COLON: entry(
     'In YAML a key is followed by a colon and a blank (`name: lab`). Without the blank the line is only a text, and a second `key: value` on the same line needs braces.',
   ),
@@ -78,9 +81,11 @@ export const topologyErrors = {
 
   // Variables.
   VAR_UNSET: entry(
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the words of the topology file
     '`${NAME}` is replaced by `--var NAME=...`, by the environment variable, or by the entry of `vars:` at the top of the file, in this order. There is none of them. `${NAME:-value}` gives a default; `$$` is a plain dollar sign.',
   ),
   VAR_SYNTAX: entry(
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the words of the topology file
     'A `${` must be followed by a name, perhaps `:-` and a default, and a `}`. Write `$$` for a plain dollar sign.',
   ),
 
