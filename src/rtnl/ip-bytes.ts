@@ -14,7 +14,7 @@ function writeIpv4(bytes: Uint8Array, offset: number, address: string, from: num
   let octet = 0;
   for (let i = from; i < address.length; i++) {
     const code = address.charCodeAt(i);
-    if (code === 0x2e) {
+    if (code === DOT) {
       bytes[at++] = octet;
       octet = 0;
     } else {
@@ -25,38 +25,53 @@ function writeIpv4(bytes: Uint8Array, offset: number, address: string, from: num
   if (at !== offset + 3) throw new Error(`not an IPv4 address: ${address}`);
 }
 
+const COLON = 0x3a;
+const DOT = 0x2e;
+
 function writeIpv6(bytes: Uint8Array, offset: number, address: string): void {
-  bytes.fill(0, offset, offset + 16);
-  const gap = address.indexOf('::');
-  if (gap < 0) {
-    if (writeGroups(bytes, offset, address) !== offset + 16)
-      throw new Error(`not an IPv6 address: ${address}`);
-    return;
+  let at = offset;
+  let gap = -1;
+  let group = 0;
+  let digits = 0;
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    if (code === COLON) {
+      if (digits > 0) {
+        bytes[at++] = group >>> 8;
+        bytes[at++] = group;
+      }
+      if (address.charCodeAt(i + 1) === COLON) gap = at;
+      group = 0;
+      digits = 0;
+    } else if (code === DOT) {
+      // The last 32 bits may be written as an IPv4 address.
+      writeIpv4(bytes, at, address, i - digits);
+      at += 4;
+      digits = 0;
+      break;
+    } else {
+      group = group * 16 + hexDigit(code);
+      digits++;
+    }
   }
-  const end = writeGroups(bytes, offset, address.slice(0, gap));
-  const tail = address.slice(gap + 2);
-  if (tail === '') return;
-  const rest = new Uint8Array(16);
-  const length = writeGroups(rest, 0, tail);
-  if (end + length > offset + 16) throw new Error(`not an IPv6 address: ${address}`);
-  bytes.set(rest.subarray(0, length), offset + 16 - length);
+  if (digits > 0) {
+    bytes[at++] = group >>> 8;
+    bytes[at++] = group;
+  }
+  const end = offset + 16;
+  if (gap < 0 ? at !== end : at > end) throw new Error(`not an IPv6 address: ${address}`);
+  if (gap < 0) return;
+  // What follows the "::" belongs at the end.
+  bytes.copyWithin(end - (at - gap), gap, at);
+  bytes.fill(0, gap, end - (at - gap));
 }
 
-/** Writes `a:b:c` or `a:b:1.2.3.4` and returns where it ends. */
-function writeGroups(bytes: Uint8Array, offset: number, text: string): number {
-  if (text === '') return offset;
-  let at = offset;
-  for (const group of text.split(':')) {
-    if (group.includes('.')) {
-      writeIpv4(bytes, at, group, 0);
-      at += 4;
-      continue;
-    }
-    const value = Number.parseInt(group, 16);
-    bytes[at++] = value >>> 8;
-    bytes[at++] = value;
-  }
-  return at;
+/** The value of a hexadecimal digit; letters of either case. */
+export function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const digit = (code | 0x20) - 0x57;
+  if (digit < 10 || digit > 15) throw new Error('an address has a digit that is not hexadecimal');
+  return digit;
 }
 
 /** The address of an attribute, or undefined where it has neither 4 nor 16 bytes. */

@@ -2,7 +2,7 @@
 // never look outside the bytes they are given. It knows no message type. Host byte order is taken to be little-endian, as on
 // every machine koffi is prebuilt for. linux/netlink.h; Documentation/userspace-api/netlink/intro.rst.
 
-import { writeIp } from './ip-bytes.ts';
+import { hexDigit, writeIp } from './ip-bytes.ts';
 
 /** sizeof(struct nlmsghdr) */
 export const NLMSG_HDRLEN = 16;
@@ -260,13 +260,6 @@ export class MessageWriter {
 
 function attributeTooLong(type: number): Error {
   return new Error(`netlink attribute ${type & NLA_TYPE_MASK} is longer than 65535 bytes`);
-}
-
-function hexDigit(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  const digit = (code | 0x20) - 0x57;
-  if (digit < 10 || digit > 15) throw new Error('a hardware address is not hexadecimal');
-  return digit;
 }
 
 /** Calls the visitor for every attribute from the offset to the end; stops at the first one that would reach outside. */

@@ -166,8 +166,8 @@ function writeRoute(writer: MessageWriter, route: NewRoute, scope: number): void
   writer.u8(route.scope === undefined ? scope : scopeNumber(route.scope));
   writer.u8(types[type]);
   writer.u32(route.onlink === true ? RTNH_F_ONLINK : 0);
-  if (to !== 'default') writer.attrIp(RTA_DST, bare(to));
-  if (from !== undefined) writer.attrIp(RTA_SRC, bare(from));
+  if (to !== 'default' && lengthOf(to) > 0) writer.attrIp(RTA_DST, bare(to));
+  if (from !== undefined && lengthOf(from) > 0) writer.attrIp(RTA_SRC, bare(from));
   if (route.via !== undefined) writeGateway(writer, family, route.via);
   if (route.dev !== undefined) writer.attrU32(RTA_OIF, route.dev);
   if (route.src !== undefined) writer.attrIp(RTA_PREFSRC, route.src);
@@ -336,6 +336,19 @@ function dumpRoutes(transport: Transport, family: number, filter: RouteFilter): 
     .map(parseRoute)
     .filter((route) => route !== undefined)
     .filter((route) => (route.flags & RTM_F_CLONED) === 0);
+}
+
+/** The routes as payloads of RTM_NEWROUTE, to be put back word for word with {@link rawRoute}. */
+export function getRoutePayloads(
+  transport: Transport,
+  filter: RouteFilter & { readonly family: typeof AF_INET | typeof AF_INET6 },
+): Buffer[] {
+  return dumpTable(transport, filter.family, filter);
+}
+
+/** RTM_NEWROUTE with a payload that a dump gave. */
+export function rawRoute(payload: Uint8Array): Request {
+  return { type: RTM_NEWROUTE, flags: NLM_F_CREATE | NLM_F_REPLACE, payload };
 }
 
 function dumpTable(transport: Transport, family: number, filter: RouteFilter): Buffer[] {

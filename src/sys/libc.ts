@@ -1,6 +1,6 @@
 // The few system calls Node has no function for, through koffi. All are synchronous and run on the main thread, so that a
 // thread which entered a foreign namespace has left it again before any callback runs. Only this file loads koffi.
-// setns(2), unshare(2), mount(2), umount2(2), flock(2), socket(2), netlink(7).
+// setns(2), unshare(2), mount(2), umount2(2), flock(2), ioctl(2), socket(2), netlink(7).
 
 import koffi from 'koffi';
 import { errnoName } from './errno.ts';
@@ -56,6 +56,8 @@ const calls = {
   ),
   umount2: libc.func('int umount2(const char *target, int flags)'),
   flock: libc.func('int flock(int fd, int operation)'),
+  ioctlBytes: libc.func('ioctl', 'int', ['int', 'unsigned long', 'uint8_t *']),
+  ioctlNumber: libc.func('ioctl', 'int', ['int', 'unsigned long', 'unsigned long']),
   socket: libc.func('int socket(int domain, int type, int protocol)'),
   setsockopt: libc.func(
     'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
@@ -108,6 +110,16 @@ export function tryFlock(fd: number): boolean {
   const errno = koffi.errno();
   if (errno === EAGAIN) return false;
   throw new SyscallError('flock', errno);
+}
+
+/** ioctl(2) with a structure, which the kernel may change. */
+export function ioctlBytes(fd: number, request: number, argument: Uint8Array): void {
+  check('ioctl', () => calls.ioctlBytes(fd, request, argument));
+}
+
+/** ioctl(2) with a number. */
+export function ioctlNumber(fd: number, request: number, argument: number): void {
+  check('ioctl', () => calls.ioctlNumber(fd, request, argument));
 }
 
 export function socket(domain: number, type: number, protocol: number): number {
