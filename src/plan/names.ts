@@ -1,0 +1,127 @@
+// What a node sees as /etc/hosts and /etc/resolv.conf, so that every node knows every other by name (hosts(5), resolv.conf(5)).
+// Nodes that see the lab alike share one folder, a view; ip-netns(8) and nslab bind its files over those of /etc. The
+// machine's own files are never touched. A node without `dns` has no resolv.conf here: whether it needs one depends on the
+// machine's resolver, which a plan does not know.
+
+import { addressOf, type IpAddress, ipFamily, subnetOf } from '../base/ip.ts';
+import type { Dns, Lab, Node } from '../model/lab.ts';
+import { contentHash } from './mark.ts';
+import type { Op } from './op.ts';
+
+type Files = Readonly<Record<string, string>>;
+
+/** Above this many nodes all see the names in one order: a view of its own for each would cost their square. */
+const NEAR_FIRST_NODES = 256;
+
+const HEAD = '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n';
+
+/** The views, then for each namespace the view it sees. */
+export function planEtc(lab: Lab, ops: Op[]): void {
+  const readers = lab.nodes.filter((node) => node.place !== null);
+  const names = new NameTable(lab);
+  const views = new Map<string, string>();
+  const links: Op[] = [];
+  for (const node of readers) {
+    const { key, files } = names.filesOf(node);
+    let view = views.get(key);
+    if (view === undefined) {
+      view = contentHash(key);
+      views.set(key, view);
+      ops.push({ kind: 'writeEtc', view, files: files() });
+    }
+    if (node.place !== null) links.push({ kind: 'linkEtc', netns: node.place, view });
+  }
+  ops.push(...links);
+}
+
+/** One node's lines of the hosts file, and where they lie when it has several. */
+type Entry = {
+  readonly text: string;
+  /** Only for a node with more than one address of a family: the lines with their subnets. */
+  readonly lines: readonly { readonly text: string; readonly subnet: string }[];
+};
+
+class NameTable {
+  private readonly entries: readonly Entry[];
+  private readonly base: string;
+  /** The entries that have an address on a subnet, by the subnet. */
+  private readonly bySubnet = new Map<string, number[]>();
+
+  constructor(lab: Lab) {
+    const nearFirst = lab.nodes.length <= NEAR_FIRST_NODES;
+    this.entries = lab.nodes.map((node) => entryOf(node, lab, nearFirst));
+    this.base = contentHash(this.entries.map((entry) => entry.text).join(''));
+    for (const [i, { lines }] of this.entries.entries()) {
+      for (const { subnet } of lines) this.bySubnet.set(subnet, [...(this.bySubnet.get(subnet) ?? []), i]);
+    }
+  }
+
+  /** The files of a node, made only when asked for, and a key that is the same for all nodes with the same files. */
+  filesOf(node: Node): { readonly key: string; readonly files: () => Files } {
+    const near = this.nearEntries(node);
+    const own = node.hosts.map(({ address, names }) => `${address} ${names.join(' ')}\n`).join('');
+    const resolv = node.dns === undefined ? undefined : resolvConf(node.dns);
+    const moved = [...near].map(([i, text]) => `${i} ${text}`);
+    const key = [this.base, ...moved, own, resolv ?? ''].join('\0');
+    const files = (): Files => ({
+      hosts: HEAD + this.entries.map(({ text }, i) => near.get(i) ?? text).join('') + own,
+      ...(resolv !== undefined && { 'resolv.conf': resolv }),
+    });
+    return { key, files };
+  }
+
+  /** The entries whose lines stand in another order for this reader: the near side of a router comes first. */
+  private nearEntries(reader: Node): ReadonlyMap<number, string> {
+    const near = new Map<number, string>();
+    if (this.bySubnet.size === 0) return near;
+    const attached = attachedSubnets(reader);
+    const candidates = new Set<number>();
+    for (const subnet of attached) for (const i of this.bySubnet.get(subnet) ?? []) candidates.add(i);
+    for (const i of [...candidates].sort((a, b) => a - b)) {
+      const entry = this.entries[i];
+      if (entry === undefined) continue;
+      const isNear = ({ subnet }: { subnet: string }): boolean => attached.has(subnet);
+      const lines = [...entry.lines.filter(isNear), ...entry.lines.filter((line) => !isNear(line))];
+      const text = lines.map((line) => line.text).join('');
+      if (text !== entry.text) near.set(i, text);
+    }
+    return near;
+  }
+}
+
+function entryOf(node: Node, lab: Lab, nearFirst: boolean): Entry {
+  const addresses = node.interfaces.flatMap((i) => i.addresses).filter(isReachable);
+  const names = `${node.name} ${node.name}.${lab.name}`;
+  const lines = addresses.map(({ ip }) => `${addressOf(ip)} ${names}\n`);
+  const text = lines.join('');
+  const several = ([4, 6] as const).some((f) => addresses.filter(({ ip }) => ipFamily(ip) === f).length > 1);
+  if (!nearFirst || !several) return { text, lines: [] };
+  return { text, lines: addresses.map(({ ip }, i) => ({ text: lines[i] ?? '', subnet: subnetOf(ip) })) };
+}
+
+type Address = Node['interfaces'][number]['addresses'][number];
+
+/** A link-local address means nothing without its link, and a loopback address is everybody's own. */
+function isReachable({ ip, scope }: Address): boolean {
+  if (scope === 'link' || scope === 'host') return false;
+  const address: IpAddress = addressOf(ip);
+  return !/^(127\.|fe[89ab]|::1$)/.test(address);
+}
+
+function attachedSubnets(node: Node): ReadonlySet<string> {
+  const subnets = new Set<string>();
+  for (const { addresses } of node.interfaces) {
+    for (const { ip, peer } of addresses) {
+      subnets.add(subnetOf(ip));
+      if (peer !== undefined) subnets.add(subnetOf(peer));
+    }
+  }
+  return subnets;
+}
+
+function resolvConf({ servers, search, options }: Dns): string {
+  const lines = servers.map((server) => `nameserver ${server}`);
+  if (search.length > 0) lines.push(`search ${search.join(' ')}`);
+  if (options.length > 0) lines.push(`options ${options.join(' ')}`);
+  return lines.map((line) => `${line}\n`).join('');
+}
