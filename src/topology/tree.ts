@@ -101,9 +101,6 @@ function expandAlias<T>(alias: Alias, ctx: Context, read: (target: Node) => T): 
   return value;
 }
 
-/** Names that JavaScript objects have of themselves; a key of that name could be lost or do harm further down. */
-const poisonous = new Set(['__proto__', 'constructor', 'prototype']);
-
 function toObject(map: YAMLMap, ctx: Context): Record<string, unknown> {
   const object: Record<string, unknown> = {};
   const seen = new Map<string, Pair>();
@@ -139,8 +136,9 @@ function keyText(pair: Pair, ctx: Context): string | undefined {
       });
       return undefined;
     }
-    if (!poisonous.has(text)) return text;
-    const message = `the key "${text}" is reserved: every JavaScript object has one of that name`;
+    // Setting this one would not make a key but exchange the object's prototype.
+    if (text !== '__proto__') return text;
+    const message = '"__proto__" cannot be a name';
     ctx.problems.push({ code: 'NAME_RESERVED', message, hint: 'choose another name', start, end });
     return undefined;
   }
