@@ -75,7 +75,8 @@ export function writeLinkAttributes(writer: MessageWriter, link: LinkAttributes)
   if (link.linkNetnsid !== undefined) writer.attrU32(IFLA_LINK_NETNSID, link.linkNetnsid);
   if (link.txqlen !== undefined) writer.attrU32(IFLA_TXQLEN, link.txqlen);
   if (link.group !== undefined) writer.attrU32(IFLA_GROUP, link.group);
-  if (link.alias !== undefined) writer.attrString(IFLA_IFALIAS, link.alias);
+  // The kernel would take a closing NUL for a part of the alias; an empty one removes it.
+  if (link.alias !== undefined) writer.attrBytes(IFLA_IFALIAS, Buffer.from(link.alias, 'utf8'));
   if (link.netnsFd !== undefined) writer.attrU32(IFLA_NET_NS_FD, link.netnsFd);
   if (link.numTxQueues !== undefined) writer.attrU32(IFLA_NUM_TX_QUEUES, link.numTxQueues);
   if (link.numRxQueues !== undefined) writer.attrU32(IFLA_NUM_RX_QUEUES, link.numRxQueues);

@@ -138,7 +138,8 @@ export class MessageWriter {
 
   /** The 4 or 16 bytes of an IP address, without padding. */
   ip(address: string): void {
-    writeIp(this.bytes, this.#claim(address.includes(':') ? 16 : 4), address);
+    const at = this.#claim(address.includes(':') ? 16 : 4);
+    writeIp(this.bytes, at, address);
   }
 
   /** Bytes as they are, without padding. */
@@ -229,8 +230,8 @@ export class MessageWriter {
 
   /** An IPv4 or IPv6 address in network byte order. */
   attrIp(type: number, address: string): void {
-    const size = address.includes(':') ? 16 : 4;
-    writeIp(this.bytes, this.#attr(type, size), address);
+    const at = this.#attr(type, address.includes(':') ? 16 : 4);
+    writeIp(this.bytes, at, address);
   }
 
   /** A hardware address written as `02:00:00:00:00:01`. */

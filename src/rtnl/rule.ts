@@ -14,7 +14,6 @@ import {
   readU16,
   readU32,
 } from './message.ts';
-import { RTPROT_BOOT } from './route.ts';
 import { AF_INET, AF_INET6, RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE } from './rtnetlink.ts';
 import type { Transport } from './transport.ts';
 
@@ -84,7 +83,7 @@ export function newRule(rule: Rule): Request {
   return {
     type: RTM_NEWRULE,
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    payload: (writer) => writeRule(writer, { proto: RTPROT_BOOT, ...rule }),
+    payload: (writer) => writeRule(writer, rule),
   };
 }
 
