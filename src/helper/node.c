@@ -248,12 +248,23 @@ static Names labs_to_search(int labs_fd, const char *lab)
     return one;
 }
 
+// The folder of the labs; from inside a node, where it is a symlink, that of the machine.
+static int open_labs(bool *is_nested)
+{
+    int fd = open(LABS_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    *is_nested = fd < 0 && (errno == ENOTDIR || errno == ELOOP);
+    if (!*is_nested) return fd;
+    cleanup_fd int root = open_outside("root", O_PATH | O_DIRECTORY);
+    return root < 0 ? -1 : openat(root, LABS_DIR + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 void find_node(const char *verb, const char *lab, const char *typed, Node *out)
 {
     check_name("node", typed);
     if (lab != NULL) check_name("lab", lab);
     bool host = strcmp(typed, HOST_NODE) == 0;
-    int labs_fd = open(LABS_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool is_nested;
+    int labs_fd = open_labs(&is_nested);
     if (host && lab == NULL) return find_host(labs_fd, lab, out);
     Names none = {0};
     if (labs_fd < 0 && lab != NULL) die_lab_unknown(&none, lab);
@@ -269,6 +280,7 @@ void find_node(const char *verb, const char *lab, const char *typed, Node *out)
     }
     if (found.count == 0) die_node_unknown(labs_fd, &labs, typed);
     if (found.count > 1) die_ambiguous(verb, &found, typed);
+    out->is_nested = is_nested;
 }
 
 void join_netns(const Node *node)

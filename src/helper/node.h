@@ -16,6 +16,7 @@ typedef struct {
     int labs_fd; // /run/nslab/labs, to reach what belongs to the lab without walking the path again; -1 for
                  // `host`
     int fd;      // the network namespace
+    bool is_nested; // the caller is inside a node itself: /run/nslab is then that of a template (template.c)
 } Node;
 
 /// The reserved name of the machine's own network namespace.
