@@ -95,7 +95,9 @@ function markCarriers(device: Device): void {
  */
 function isQuiet(node: Node): boolean {
   if (node.place === null) return false;
-  return node.interfaces.some((i) => i.type === 'bridge') && node.interfaces.some((i) => !i.ipv6);
+  const { interfaces } = node;
+  if (!interfaces.some((i) => i.type === 'bridge')) return false;
+  return interfaces.some((i) => i.type !== 'loopback' && !i.ipv6);
 }
 
 // IPV6_MIN_MTU: below it a device has no IPv6 state at all, and a mode cannot be set (EAFNOSUPPORT).
@@ -104,7 +106,7 @@ const ETHERNET_MTU = 1500;
 
 function addrgenmode(device: Device, quiet: boolean): 'none' | 'eui64' | undefined {
   const { iface } = device;
-  if (iface.ifname === LOOPBACK || iface.ipv6 === !quiet) return undefined;
+  if (iface.type === 'loopback' || iface.ipv6 === !quiet) return undefined;
   if (mtuOf(device) < IPV6_MIN_MTU) return undefined;
   // The kernel itself keeps a bond's ports free of addresses (IFF_SLAVE, IFF_NO_ADDRCONF).
   if (device.master?.iface.type === 'bond') return undefined;
@@ -134,8 +136,7 @@ function splitSysctls(node: Node): { general: Sysctl[]; byDevice: Map<string, Sy
   const general: Sysctl[] = [];
   const byDevice = new Map<string, Sysctl[]>();
   if (node.sysctls.length === 0) return { general, byDevice };
-  const names = new Set<string>(node.interfaces.map((i) => i.ifname));
-  names.delete(LOOPBACK);
+  const names = new Set<string>(node.interfaces.filter((i) => i.type !== 'loopback').map((i) => i.ifname));
   for (const sysctl of node.sysctls) {
     const device = sysctlDevice(sysctl.key);
     if (device === undefined || !names.has(device)) general.push(sysctl);

@@ -4,21 +4,23 @@
 import { assertNever } from '../base/result.ts';
 import type { Interface } from '../model/interface.ts';
 import type { Place } from '../model/lab.ts';
-import { type Device, LOOPBACK, type Site } from './desired.ts';
+import type { Device, Site } from './desired.ts';
 import type { LinkAttributes, LinkData, Op } from './op.ts';
 
 type SetLink = Extract<Op, { readonly kind: 'setLink' }>;
 type SetPort = Extract<Op, { readonly kind: 'setPort' }>;
 
+/** Built field by field: most are absent, and spreading conditional parts costs several times as much. */
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** What making a device has settled; the rest is for `configure`. */
 type Made = {
   readonly altname: boolean;
-  readonly attributes: boolean;
   readonly master: boolean;
   readonly up: boolean;
 };
 
-const NOTHING: Made = { altname: false, attributes: false, master: false, up: false };
+const NOTHING: Made = { altname: false, master: false, up: false };
 
 export class DevicePlan {
   private readonly ops: Op[];
@@ -46,6 +48,7 @@ export class DevicePlan {
     if (made === undefined) return;
     this.made.delete(device);
     const { place, iface } = device;
+    if (!made.altname) this.addAltname(device);
     this.push(lateSettings(device, made));
     for (const { key, value } of device.sysctls) this.ops.push({ kind: 'setSysctl', place, key, value });
     this.configurePort(device);
@@ -65,12 +68,13 @@ export class DevicePlan {
   }
 
   private makeDevice(device: Device): void {
-    if (this.begun.has(device) || device.iface.ifname === LOOPBACK) return;
+    const { iface } = device;
+    if (this.begun.has(device) || iface.type === 'loopback') return;
     this.begun.add(device);
     this.makeNeeds(device);
-    if (device.iface.type === 'veth') this.makeWire(device);
-    else if (device.iface.type === 'physical') this.moveIn(device, device.iface);
-    else this.makeSingle(device, device.iface);
+    if (iface.type === 'veth') this.makeWire(device);
+    else if (iface.type === 'physical') this.moveIn(device, iface);
+    else this.makeSingle(device, iface);
     // A device that is down cannot carry a vlan that is up (ENETDOWN), and its own node's turn may come too late.
     if (device.carriesOther) this.configure(device);
   }
@@ -87,21 +91,19 @@ export class DevicePlan {
     if (near !== device) this.begun.add(near);
     this.makeNeeds(near);
     this.makeNeeds(far);
+    const link: Writable<LinkAttributes> = this.attributes(near);
+    if (near.iface.altname !== undefined) link.altname = near.iface.altname;
+    if (near.master !== undefined) link.master = near.master.iface.ifname;
+    if (up) link.up = true;
+    // The peer's part of the message knows neither IFLA_MASTER nor, before the pair exists, IFF_UP (ENOTCONN).
+    const peer = Object.assign(this.attributes(far), { place: far.place });
     this.ops.push({
       kind: 'createLink',
       place: near.place,
-      link: {
-        ...this.attributes(near),
-        ...(near.iface.altname !== undefined && { altname: near.iface.altname }),
-        ...(near.master !== undefined && { master: near.master.iface.ifname }),
-        ...(up && { up }),
-        type: 'veth',
-        // The peer's part of the message knows neither IFLA_MASTER nor, before the pair exists, IFF_UP (ENOTCONN).
-        peer: { ...this.attributes(far), place: far.place },
-      },
+      link: Object.assign(link, { type: 'veth' as const, peer }),
     });
-    this.made.set(near, { altname: true, attributes: true, master: true, up });
-    this.made.set(far, { ...NOTHING, attributes: true });
+    this.made.set(near, { altname: true, master: true, up });
+    this.made.set(far, NOTHING);
     if (near !== device && near.carriesOther) this.configure(near);
     if (far !== device && far.carriesOther) this.configure(far);
   }
@@ -112,10 +114,7 @@ export class DevicePlan {
     this.setBasics(device);
   }
 
-  private makeSingle(
-    device: Device,
-    iface: Exclude<Interface, { readonly type: 'veth' | 'physical' }>,
-  ): void {
+  private makeSingle(device: Device, iface: Exclude<Interface, { readonly type: Special }>): void {
     const data = linkData(iface);
     const { ifname, altname } = iface;
     if (data.type === 'tun' || data.type === 'tap') {
@@ -123,7 +122,7 @@ export class DevicePlan {
       this.ops.push({
         kind: 'createLink',
         place: device.place,
-        link: { ifname, ...this.mark(device.place), ...data },
+        link: { ifname, ...(device.place === null && { group: this.group }), ...data },
       });
       this.setBasics(device);
       return;
@@ -140,21 +139,23 @@ export class DevicePlan {
         ...data,
       },
     });
-    this.made.set(device, { altname: true, attributes: true, master: true, up });
+    this.made.set(device, { altname: true, master: true, up });
   }
 
   /** MAC and MTU of a device whose making could not carry them; at once, since what stands on it takes its MTU over. */
   private setBasics(device: Device): void {
     const { place, iface } = device;
-    this.push({
-      kind: 'setLink',
-      place,
-      ifname: iface.ifname,
-      ...(iface.altname !== undefined && { altname: iface.altname }),
-      ...(iface.mac !== undefined && { mac: iface.mac }),
-      ...(iface.mtu !== undefined && { mtu: iface.mtu }),
-    });
-    this.made.set(device, { ...NOTHING, altname: true, attributes: true });
+    const op: Writable<SetLink> = { kind: 'setLink', place, ifname: iface.ifname };
+    if (iface.mac !== undefined) op.mac = iface.mac;
+    if (iface.mtu !== undefined) op.mtu = iface.mtu;
+    this.push(op);
+    this.made.set(device, NOTHING);
+  }
+
+  /** A request of its own: RTM_NEWLINKPROP. */
+  private addAltname({ place, iface }: Device): void {
+    const { ifname, altname } = iface;
+    if (altname !== undefined) this.ops.push({ kind: 'setLink', place, ifname, altname });
   }
 
   /** Leaves out a request that would set nothing. */
@@ -162,17 +163,12 @@ export class DevicePlan {
     if (Object.keys(op).length > 3) this.ops.push(op);
   }
 
-  private attributes({ place, iface }: Device): LinkAttributes {
-    return {
-      ifname: iface.ifname,
-      ...(iface.mac !== undefined && { mac: iface.mac }),
-      ...(iface.mtu !== undefined && { mtu: iface.mtu }),
-      ...this.mark(place),
-    };
-  }
-
-  private mark(place: Place): { readonly group?: number } {
-    return place === null ? { group: this.group } : {};
+  private attributes({ place, iface }: Device): Writable<LinkAttributes> {
+    const attributes: Writable<LinkAttributes> = { ifname: iface.ifname };
+    if (iface.mac !== undefined) attributes.mac = iface.mac;
+    if (iface.mtu !== undefined) attributes.mtu = iface.mtu;
+    if (place === null) attributes.group = this.group;
+    return attributes;
   }
 
   private configurePort({ place, iface, master }: Device): void {
@@ -240,20 +236,18 @@ function canBeBornUp({ iface, addrgenmode, sysctls, master }: Device): boolean {
 }
 
 function lateSettings({ place, iface, master, addrgenmode }: Device, made: Made): SetLink {
-  return {
-    kind: 'setLink',
-    place,
-    ifname: iface.ifname,
-    ...(!made.altname && iface.altname !== undefined && { altname: iface.altname }),
-    ...(!made.master && master !== undefined && { master: master.iface.ifname }),
-    ...(addrgenmode !== undefined && { addrgenmode }),
-  };
+  const op: Writable<SetLink> = { kind: 'setLink', place, ifname: iface.ifname };
+  if (!made.master && master !== undefined) op.master = master.iface.ifname;
+  if (addrgenmode !== undefined) op.addrgenmode = addrgenmode;
+  return op;
 }
 
+/** Made otherwise than by a message of their own kind. */
+type Special = 'veth' | 'physical' | 'loopback';
 type SingleData = Exclude<LinkData, { readonly type: 'veth' }>;
 
 /** The part of an interface that its kind alone decides. */
-function linkData(iface: Exclude<Interface, { readonly type: 'veth' | 'physical' }>): SingleData {
+function linkData(iface: Exclude<Interface, { readonly type: Special }>): SingleData {
   const { name, ifname, altname, mac, mtu, up, addresses, master, port, ipv6, path, ...data } = iface;
   switch (data.type) {
     case 'tun':

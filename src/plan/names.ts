@@ -3,7 +3,7 @@
 // machine's own files are never touched. A node without `dns` has no resolv.conf here: whether it needs one depends on the
 // machine's resolver, which a plan does not know.
 
-import { addressOf, type IpAddress, ipFamily, subnetOf } from '../base/ip.ts';
+import { addressOf, type IpInterface, ipFamily, subnetOf } from '../base/ip.ts';
 import type { Dns, Lab, Node } from '../model/lab.ts';
 import { contentHash } from './mark.ts';
 import type { Op } from './op.ts';
@@ -41,32 +41,38 @@ type Entry = {
   readonly lines: readonly { readonly text: string; readonly subnet: string }[];
 };
 
+/** What a node sees: the files, made only when asked for, and a key that is the same for all nodes with the same files. */
+type Sight = { readonly key: string; readonly files: () => Files };
+
 class NameTable {
   private readonly entries: readonly Entry[];
   private readonly base: string;
+  /** Of every node that has nothing of its own to add and no near side to prefer. */
+  private readonly common: Sight;
   /** The entries that have an address on a subnet, by the subnet. */
   private readonly bySubnet = new Map<string, number[]>();
 
   constructor(lab: Lab) {
     const nearFirst = lab.nodes.length <= NEAR_FIRST_NODES;
     this.entries = lab.nodes.map((node) => entryOf(node, lab, nearFirst));
-    this.base = contentHash(this.entries.map((entry) => entry.text).join(''));
+    const text = this.entries.map((entry) => entry.text).join('');
+    this.base = contentHash(text);
+    this.common = { key: this.base, files: () => ({ hosts: HEAD + text }) };
     for (const [i, { lines }] of this.entries.entries()) {
       for (const { subnet } of lines) this.bySubnet.set(subnet, [...(this.bySubnet.get(subnet) ?? []), i]);
     }
   }
 
-  /** The files of a node, made only when asked for, and a key that is the same for all nodes with the same files. */
-  filesOf(node: Node): { readonly key: string; readonly files: () => Files } {
+  filesOf(node: Node): Sight {
     const near = this.nearEntries(node);
+    if (near.size === 0 && node.hosts.length === 0 && node.dns === undefined) return this.common;
     const own = node.hosts.map(({ address, names }) => `${address} ${names.join(' ')}\n`).join('');
     const resolv = node.dns === undefined ? undefined : resolvConf(node.dns);
     const moved = [...near].map(([i, text]) => `${i} ${text}`);
     const key = [this.base, ...moved, own, resolv ?? ''].join('\0');
-    const files = (): Files => ({
-      hosts: HEAD + this.entries.map(({ text }, i) => near.get(i) ?? text).join('') + own,
-      ...(resolv !== undefined && { 'resolv.conf': resolv }),
-    });
+    const hosts = (): string => HEAD + this.entries.map(({ text }, i) => near.get(i) ?? text).join('') + own;
+    const files = (): Files =>
+      resolv === undefined ? { hosts: hosts() } : { hosts: hosts(), 'resolv.conf': resolv };
     return { key, files };
   }
 
@@ -90,13 +96,21 @@ class NameTable {
 }
 
 function entryOf(node: Node, lab: Lab, nearFirst: boolean): Entry {
-  const addresses = node.interfaces.flatMap((i) => i.addresses).filter(isReachable);
-  const names = `${node.name} ${node.name}.${lab.name}`;
-  const lines = addresses.map(({ ip }) => `${addressOf(ip)} ${names}\n`);
-  const text = lines.join('');
-  const several = ([4, 6] as const).some((f) => addresses.filter(({ ip }) => ipFamily(ip) === f).length > 1);
-  if (!nearFirst || !several) return { text, lines: [] };
-  return { text, lines: addresses.map(({ ip }, i) => ({ text: lines[i] ?? '', subnet: subnetOf(ip) })) };
+  const lines: { text: string; ip: IpInterface }[] = [];
+  const count = { 4: 0, 6: 0 };
+  let text = '';
+  for (const { addresses } of node.interfaces) {
+    for (const address of addresses) {
+      if (!isReachable(address)) continue;
+      const { ip } = address;
+      const line = `${addressOf(ip)} ${node.name} ${node.name}.${lab.name}\n`;
+      lines.push({ text: line, ip });
+      text += line;
+      count[ipFamily(ip)]++;
+    }
+  }
+  if (!nearFirst || (count[4] < 2 && count[6] < 2)) return { text, lines: [] };
+  return { text, lines: lines.map((line) => ({ text: line.text, subnet: subnetOf(line.ip) })) };
 }
 
 type Address = Node['interfaces'][number]['addresses'][number];
@@ -104,8 +118,7 @@ type Address = Node['interfaces'][number]['addresses'][number];
 /** A link-local address means nothing without its link, and a loopback address is everybody's own. */
 function isReachable({ ip, scope }: Address): boolean {
   if (scope === 'link' || scope === 'host') return false;
-  const address: IpAddress = addressOf(ip);
-  return !/^(127\.|fe[89ab]|::1$)/.test(address);
+  return !/^(127\.|fe[89ab]|::1\/)/.test(ip);
 }
 
 function attachedSubnets(node: Node): ReadonlySet<string> {

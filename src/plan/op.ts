@@ -28,7 +28,7 @@ export type LinkAttributes = {
 /** What kind of device to make. Of a wire both ends are made by one op, the far end in its own place. */
 export type LinkData =
   | { readonly type: 'veth'; readonly peer: LinkAttributes & { readonly place: Place } }
-  | Exclude<InterfaceType, { readonly type: 'veth' | 'physical' | 'wireguard' | 'tun' | 'tap' }>
+  | Exclude<InterfaceType, { readonly type: 'veth' | 'physical' | 'loopback' | 'wireguard' | 'tun' | 'tap' }>
   | { readonly type: 'wireguard' }
   /** Who may open it (TUNSETOWNER, TUNSETGROUP): ids, and other words than the link group's above. */
   | { readonly type: 'tun' | 'tap'; readonly uid?: number; readonly gid?: number };
@@ -42,7 +42,7 @@ export type Op =
       readonly kind: 'setLink';
       readonly place: Place;
       readonly ifname: IfName;
-      /** Added to those it has. For ends that were made from elsewhere: IFLA_ALT_IFNAME needs a request of its own. */
+      /** Added to those it has, by a request of its own (RTM_NEWLINKPROP): such an op sets nothing else. */
       readonly altname?: string;
       readonly mac?: MacAddress;
       readonly mtu?: number;

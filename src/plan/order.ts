@@ -44,13 +44,21 @@ function planSysctls({ node: { place }, quiet, sysctls }: Site, ops: Op[]): void
 function planInterfaces(site: Site, devices: DevicePlan, ops: Op[]): void {
   const { place } = site.node;
   if (place === null) planSysctls(site, ops);
-  else ops.push({ kind: 'setLink', place, ifname: LOOPBACK as IfName, up: true });
+  else planLoopback(site, ops);
   for (const device of site.devices) devices.configure(device);
   for (const { ifname, addresses } of site.node.interfaces) {
     for (const address of addresses) {
       ops.push({ kind: 'addAddress', place, ifname, address: withoutPath(address) });
     }
   }
+}
+
+/** Born with its namespace, and down. */
+function planLoopback({ node: { place }, devices }: Site, ops: Op[]): void {
+  const iface = devices.find((device) => device.iface.type === 'loopback')?.iface;
+  const ifname = LOOPBACK as IfName;
+  if (iface?.mtu !== undefined) ops.push({ kind: 'setLink', place, ifname, mtu: iface.mtu });
+  if (iface?.up !== false) ops.push({ kind: 'setLink', place, ifname, up: true });
 }
 
 function planRouting({ node }: Site, ops: Op[]): void {
