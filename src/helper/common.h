@@ -84,5 +84,6 @@ bool starts_with(const char *text, const char *prefix);
 /// One verb: argv[0] is its name. Returns the exit status.
 typedef int verb_function(int argc, char **argv);
 verb_function verb_exec;
+verb_function verb_shell;
 
 #endif

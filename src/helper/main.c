@@ -11,6 +11,7 @@ static const struct {
     verb_function *run;
 } verbs[] = {
     {"exec", verb_exec},
+    {"shell", verb_shell},
 };
 
 int main(int argc, char **argv)
