@@ -180,7 +180,13 @@ export const topologyErrors = {
   VLAN_NO_FILTERING: entry(
     '`vlan` and `vlans` of a bridge port do nothing unless the bridge has `vlan_filtering: true`.',
   ),
+  VLAN_DUPLICATE: entry(
+    'Two interfaces take the same VLAN out of the same parent. The kernel refuses the second with EEXIST.',
+  ),
   VNI_INVALID: entry('A VXLAN network identifier has 24 bits: 0 to 16777215.'),
+  VXLAN_INVALID: entry(
+    'The ends of the tunnel do not make sense: the far end is the node itself, the near end is no address of the node, or a multicast group has no interface (`link`) to be joined on.',
+  ),
   VXLAN_DUPLICATE: entry(
     'Two vxlan interfaces of one node listen on the same UDP port for the same network identifier. The kernel refuses the second with EEXIST.',
   ),
@@ -191,6 +197,9 @@ export const topologyErrors = {
   ),
   ADDRESS_DUPLICATE: entry(
     'Two interfaces that can hear each other have the same address, so each would answer for the other. The same address in two places that no wire joins is allowed.',
+  ),
+  ADDRESS_ON_PORT: entry(
+    'The interface is a port of a bridge or a bond. Frames that come in by it are taken by the bridge before IP sees them, so nothing answers for the address. Give it to the bridge.',
   ),
   ADDRESS_NETWORK: entry(
     'The first address of an IPv4 subnet is the name of the subnet and the last one is its broadcast address; neither can belong to a machine (except with /31 and /32).',
@@ -224,6 +233,12 @@ export const topologyErrors = {
   ),
   ROUTE_GATEWAY_UNREACHABLE: entry(
     'A gateway must be a neighbour: an address inside a subnet of one of the node\'s interfaces. The kernel refuses others with "Nexthop has invalid gateway". `onlink: true` with `dev` says that it is a neighbour all the same.',
+  ),
+  ROUTE_GATEWAY_NOBODY: entry(
+    'The gateway lies in a subnet of the node, but nobody on that wire or switch has its address. The kernel takes the route, and every packet ends in "Destination Host Unreachable". A warning: the address may be given by hand later.',
+  ),
+  FORWARDING_OFF: entry(
+    'The node is the gateway of another one and does not forward packets (net.ipv4.ip_forward or net.ipv6.conf.all.forwarding is 0, the default of a new namespace), so it drops what is sent through it. `kind: router` turns both on. A warning: turning it on by hand is a good exercise.',
   ),
   ROUTE_GATEWAY_SELF: entry(
     'The gateway of the route is an address of the node itself. Name the router at the other end of the wire.',

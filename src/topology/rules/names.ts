@@ -1,0 +1,73 @@
+// Names that are taken: by the kernel, by another node or interface once prefix and shortening are applied, and host names that
+// differ only in upper and lower case, which resolvers do not (hosts(5), RFC 4343).
+
+import type { Node } from '../../model/lab.ts';
+import type { PathProblem } from '../problems.ts';
+import { type LabRule, pathOf } from './lab-view.ts';
+
+/** sysctl_dev_name_is_allowed() in net/ipv4/devinet.c refuses both: they are folders of /proc/sys/net/ipv4/conf. */
+const reserved = new Set(['all', 'default']);
+
+export const names: LabRule = (view) => [
+  ...nodeNames(view.lab.nodes),
+  ...view.lab.nodes.flatMap((node) => [...interfaceNames(node), ...reservedNames(node)]),
+];
+
+function nodeNames(nodes: readonly Node[]): PathProblem[] {
+  const firsts = new Map<string, Node>();
+  return nodes.flatMap((node): PathProblem[] => {
+    const key = node.name.toLowerCase();
+    const first = firsts.get(key);
+    if (first === undefined) {
+      firsts.set(key, node);
+      return [];
+    }
+    return [
+      {
+        code: 'NAME_DUPLICATE',
+        severity: 'warning',
+        message: `"${node.name}" and "${first.name}" are one host name: upper and lower case are alike there`,
+        hint: `ping ${node.name} may reach ${first.name}; give one of them another name`,
+        path: pathOf(node),
+        part: 'key',
+        related: { message: 'the first one', path: pathOf(first), part: 'key' },
+      },
+    ];
+  });
+}
+
+function interfaceNames(node: Node): PathProblem[] {
+  const firsts = new Map<string, Node['interfaces'][number]>();
+  return node.interfaces.flatMap((iface): PathProblem[] => {
+    const taken = [iface.ifname, iface.altname].flatMap((name) => {
+      const first = name === undefined ? undefined : firsts.get(name);
+      return first === undefined ? [] : [{ first, name }];
+    })[0];
+    for (const name of [iface.ifname, iface.altname]) {
+      if (name !== undefined && !firsts.has(name)) firsts.set(name, iface);
+    }
+    if (taken === undefined || taken.first === iface) return [];
+    return [
+      {
+        code: 'NAME_DUPLICATE',
+        message: `two interfaces of ${node.name} would be called "${taken.name}"`,
+        hint: 'give one of them another name',
+        path: pathOf(iface),
+        part: 'key',
+        related: { message: 'the first one', path: pathOf(taken.first), part: 'key' },
+      },
+    ];
+  });
+}
+
+function reservedNames(node: Node): PathProblem[] {
+  return node.interfaces
+    .filter((iface) => reserved.has(iface.ifname))
+    .map((iface) => ({
+      code: 'NAME_RESERVED' as const,
+      message: `the kernel takes no interface called "${iface.ifname}"`,
+      hint: 'it is a folder of /proc/sys/net/ipv4/conf; give it another name',
+      path: pathOf(iface),
+      part: 'key' as const,
+    }));
+}

@@ -1,0 +1,29 @@
+// `src` of a route: the kernel refuses an address that the node does not have (fib_valid_prefsrc(), ip6_route_info_create()).
+
+import type { PathProblem } from '../problems.ts';
+import { listWords } from '../suggest.ts';
+import { type LabRule, pathOf } from './lab-view.ts';
+
+export const routeSource: LabRule = (view) =>
+  view.lab.nodes.flatMap((node) =>
+    // The machine has addresses that the file does not know.
+    (node.place === null ? [] : node.routes).flatMap((route): PathProblem[] => {
+      const own = view.addressesOfNode(node).filter((one) => one.family === route.family);
+      if (route.src === undefined || own.some((one) => one.address === route.src)) return [];
+      return [
+        {
+          code: 'ROUTE_SRC_FOREIGN',
+          message: `src ${route.src} is no address of ${node.name}`,
+          hint:
+            own.length === 0
+              ? `${node.name} has no IPv${route.family} address`
+              : `${node.name} has ${listWords(
+                  own.map((one) => one.address),
+                  'and',
+                  6,
+                )}`,
+          path: pathOf(route, 'src'),
+        },
+      ];
+    }),
+  );
