@@ -128,18 +128,21 @@ export class DevicePlan {
       return;
     }
     const up = canBeBornUp(device);
+    // Made from its parent's place, where the name of a master would mean another device.
+    const local = !('link' in iface) || iface.link === undefined || iface.link.place === device.place;
+    const master = local ? device.master?.iface.ifname : undefined;
     this.ops.push({
       kind: 'createLink',
       place: device.place,
       link: {
         ...this.attributes(device),
         ...(altname !== undefined && { altname }),
-        ...(device.master !== undefined && { master: device.master.iface.ifname }),
+        ...(master !== undefined && { master }),
         ...(up && { up }),
         ...data,
       },
     });
-    this.made.set(device, { altname: true, master: true, up });
+    this.made.set(device, { altname: true, master: local, up });
   }
 
   /** MAC and MTU of a device whose making could not carry them; at once, since what stands on it takes its MTU over. */

@@ -2,7 +2,7 @@
 // the name of an nft table. Both follow from the lab's name alone, so that `down` needs no file to know them.
 
 import type { LabName } from '../base/names.ts';
-import type { Lab, Place } from '../model/lab.ts';
+import type { Place } from '../model/lab.ts';
 
 /**
  * The link group of a lab's devices in the machine's own namespace: stable, 31 bits (iproute2 prints it as an int) and never
@@ -13,8 +13,8 @@ export function labGroup(lab: LabName): number {
 }
 
 /** The nft table of a node. In a namespace of its own the short name says all; on the machine it must name the lab. */
-export function tableName(lab: Lab, place: Place): string {
-  return place === null ? `nslab-${lab.name}` : 'nslab';
+export function tableName(lab: LabName, place: Place): string {
+  return place === null ? `nslab-${lab}` : 'nslab';
 }
 
 /** A short name for a text: 16 hexadecimal digits, the same on every machine. Not for use against an adversary. */

@@ -25,7 +25,7 @@ export function planLab(lab: Lab): Op[] {
   for (const site of sites) {
     planInterfaces(site, devices, ops);
     planRouting(site, ops);
-    const table = nodeTable(site.node, tableName(lab, site.node.place));
+    const table = nodeTable(site.node, tableName(lab.name, site.node.place));
     if (table !== undefined) ops.push({ kind: 'addTable', place: site.node.place, table });
   }
   planEtc(lab, ops);

@@ -18,6 +18,11 @@ export const hostErrors = {
     explanation:
       'A network namespace, a host interface or an nft table of that name exists already and does not belong to this lab. nslab never takes over what it did not make. Remove it, or bring the lab up under other names with --prefix.',
   },
+  HOST_DEVICE_MISSING: {
+    exit: exit.host,
+    explanation:
+      'An interface of type `physical` takes a network card of the machine into a node, and the machine has no device of that name. `ip link` lists those it has.',
+  },
   HOST_SUBNET_TAKEN: {
     exit: exit.host,
     explanation:

@@ -1,0 +1,55 @@
+// One op as one line, for messages and progress: the command that does the same, where there is one.
+
+import { assertNever } from '../base/result.ts';
+import type { Op, UndoOp } from './op.ts';
+import { commandLine } from './shell.ts';
+import { type Command, commandsOf, deleteNeighbour, deleteRoute, deleteRule, HOST_NETNS } from './words.ts';
+
+/** What was tried, as `ip -n pc1 addr add 10.1.1.1/24 dev eth0`. */
+export function describeOp(op: Op): string {
+  if (op.kind === 'writeEtc') return `write ${Object.keys(op.files).join(' and ')} for /etc of the nodes`;
+  if (op.kind === 'linkEtc') return `link the files for /etc of ${op.netns} to /etc/netns/${op.netns}`;
+  const [command] = commandsOf(op);
+  return command === undefined ? op.kind : lineOf(command);
+}
+
+/** The same for a step of `down`. */
+export function describeUndo(op: UndoOp): string {
+  switch (op.kind) {
+    case 'stopProcesses':
+      return `stop the processes in ${list(op.netns)}`;
+    case 'returnLink':
+      return `ip ${op.place === null ? '' : `-n ${op.place} `}link set dev ${op.ifname} netns 1 name ${op.state.ifname}`;
+    case 'deleteLinks':
+      return `ip link del ${list(op.ifnames)}`;
+    case 'deleteTable':
+      return `nft delete table ${op.family} ${op.name}`;
+    case 'deleteRoute':
+      return lineOf(deleteRoute(null, op.route));
+    case 'deleteRule':
+      return lineOf(deleteRule(null, op.rule));
+    case 'deleteNeighbour':
+      return lineOf(deleteNeighbour(null, op.neighbour));
+    case 'restoreSysctl':
+      return commandLine(['sysctl', '-w', `${op.key}=${op.was}`]);
+    case 'unlinkEtc':
+      return `rm /etc/netns/${list(op.netns)}`;
+    case 'deleteNetns':
+      return `ip netns del ${list(op.netns)}`;
+    default:
+      return assertNever(op);
+  }
+}
+
+/** On one line: text for standard input is left out, and so are words that matter to no reader. */
+function lineOf({ argv }: Command): string {
+  const line = commandLine(argv.map((word) => (word === HOST_NETNS ? 'HOST' : word)));
+  return line.replaceAll(' numtxqueues 1 numrxqueues 1', '').replaceAll(/\s*\n\s*/g, ' ');
+}
+
+const SHOWN = 5;
+
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, SHOWN).join(', ');
+  return names.length > SHOWN ? `${shown} and ${names.length - SHOWN} more` : shown;
+}
