@@ -10,9 +10,11 @@ import { l4protoAliases, l4protoWords, wordOf } from './symbols.ts';
 /** What is known, or what has to be matched in addition. */
 export type ProtocolContext = {
   readonly network?: 'ip' | 'ip6';
-  /** A protocol's nft name, or `several` after a list of them. */
+  /** A protocol's nft name, or {@link several} after a list of them. */
   readonly transport?: string;
 };
+
+const several = 'several protocols';
 
 type Step = { readonly match: NftMatch; readonly implied: readonly ProtocolContext[] };
 
@@ -71,17 +73,20 @@ function needsOf(match: NftMatch, known: ProtocolContext): ProtocolContext {
 }
 
 function missing(known: ProtocolContext, needs: ProtocolContext): ProtocolContext {
-  if (needs.network !== undefined && known.network !== undefined && needs.network !== known.network) {
-    throw new InvalidRule(`conflicting protocols: ${known.network} and ${needs.network}`);
-  }
-  const sure = known.transport === 'several' ? undefined : known.transport;
-  if (needs.transport !== undefined && sure !== undefined && needs.transport !== sure) {
-    throw new InvalidRule(`conflicting protocols: ${sure} and ${needs.transport}`);
-  }
   return {
-    ...(needs.network !== undefined && known.network === undefined ? { network: needs.network } : {}),
-    ...(needs.transport !== undefined && sure === undefined ? { transport: needs.transport } : {}),
+    ...missingOne('network', known.network, needs.network),
+    ...missingOne('transport', known.transport, needs.transport),
   };
+}
+
+function missingOne(
+  layer: keyof ProtocolContext,
+  known: string | undefined,
+  needed: string | undefined,
+): ProtocolContext {
+  if (needed === undefined || needed === known) return {};
+  if (known === undefined) return { [layer]: needed };
+  throw new InvalidRule(`conflicting protocols: ${known} and ${needed}`);
 }
 
 /** What the match itself tells about the protocols. */
@@ -96,9 +101,9 @@ function saidBy(family: NftFamily, match: NftMatch, known: ProtocolContext): Pro
   if (match.match !== 'l4proto' || match.op === '!=') return {};
   const [only, ...more] = new Set(match.protocols.map(protocolWord));
   if (only === undefined) return {};
-  if (more.length > 0) return known.transport === undefined ? { transport: 'several' } : {};
-  missing(known, { transport: only });
-  return { transport: only };
+  const transport = more.length > 0 ? several : only;
+  missing(known, { transport });
+  return { transport };
 }
 
 function protocolWord(protocol: string | number): string {
@@ -147,7 +152,6 @@ function defaultReject({ network }: ProtocolContext): NftReject {
 
 function rejectNeeds(family: NftFamily, known: ProtocolContext, reject: NftReject): NftMatch[] {
   if (reject.type === 'tcp reset') {
-    if (known.transport === 'several') throw new InvalidRule('tcp reset needs a match of tcp alone');
     if (missing(known, { transport: 'tcp' }).transport === undefined) return [];
     return [{ match: 'l4proto', protocols: ['tcp'] }];
   }
