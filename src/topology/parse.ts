@@ -5,6 +5,7 @@
 import { Composer, isMap, isSeq, Lexer, type Node, Parser } from 'yaml';
 import type { Problem, Where } from '../base/error.ts';
 import { err, ok, type Result } from '../base/result.ts';
+import { readPlainYaml } from './plain-yaml.ts';
 import { type Locate, type Part, type Path, pathText, sortProblems } from './problems.ts';
 import { MAX_DEPTH, readTree, type TextProblem, type Tree } from './tree.ts';
 import { explainYamlError, type Token } from './yaml-problem.ts';
@@ -73,6 +74,20 @@ function binaryFormat(bytes: Uint8Array): string | undefined {
 
 /** Reads a topology's text. `file` is only how messages call it. */
 export function parseYaml(text: string, file: string): Parsed {
+  const control = controlCharacter(text);
+  const plain = control === undefined ? readPlainYaml(text) : undefined;
+  if (plain === undefined) return parseFully(text, file);
+  // Places are asked for only when something is wrong, and only the full parser knows them.
+  let full: Parsed | undefined;
+  const locate: Locate = (path, part) => {
+    full ??= parseFully(text, file);
+    return full.locate(path, part);
+  };
+  return { value: plain.value, locate, problems: [] };
+}
+
+/** The same without the fast reader; tests compare the two. */
+export function parseFully(text: string, file: string): Parsed {
   const source = new Source(text.startsWith('\ufeff') ? text.slice(1) : text, file);
   const control = controlCharacter(source.text);
   if (control !== undefined) return source.failed([control]);
