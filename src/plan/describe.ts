@@ -41,9 +41,13 @@ export function describeUndo(op: UndoOp): string {
   }
 }
 
-/** On one line: text for standard input is left out, and so are words that matter to no reader. */
 function lineOf({ argv }: Command): string {
-  const line = commandLine(argv.map((word) => (word === HOST_NETNS ? 'HOST' : word)));
+  return lineOfWords(argv);
+}
+
+/** Words on one line; those that matter to no reader are left out. */
+export function lineOfWords(words: readonly string[]): string {
+  const line = commandLine(words.map((word) => (word === HOST_NETNS ? 'host' : word)));
   return line.replaceAll(' numtxqueues 1 numrxqueues 1', '').replaceAll(/\s*\n\s*/g, ' ');
 }
 

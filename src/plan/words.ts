@@ -10,7 +10,12 @@ import { printTable } from '../nfnl/text.ts';
 import { HOST_PROTOCOL, type LinkAttributes, type LinkData, type Op } from './op.ts';
 
 /** A command, and what it reads from its standard input. */
-export type Command = { readonly argv: readonly string[]; readonly stdin?: string };
+export type Command = {
+  readonly argv: readonly string[];
+  /** Of `argv` what is left without the tool and the namespace: object, verb, and what they are about. */
+  readonly words: readonly string[];
+  readonly stdin?: string;
+};
 
 type Words = (string | number)[];
 type CreateLink = Extract<Op, { readonly kind: 'createLink' }>;
@@ -24,11 +29,11 @@ const ONE_QUEUE: Words = ['numtxqueues', 1, 'numrxqueues', 1];
 export function commandsOf(op: Op): Command[] {
   switch (op.kind) {
     case 'createNetns':
-      return [command('ip', 'netns', 'add', op.netns)];
+      return [command('ip', [], ['netns', 'add', op.netns])];
     case 'createLink':
       return createLink(op);
     case 'moveLink':
-      return [command('ip', 'link', 'set', 'dev', op.device, ...netns(op.place), 'name', op.ifname)];
+      return [command('ip', [], ['link', 'set', 'dev', op.device, ...netns(op.place), 'name', op.ifname])];
     case 'setLink':
       return [setLink(op)];
     case 'setPort':
@@ -81,17 +86,18 @@ export function deleteNeighbour(place: Place, entry: Omit<Neighbour, 'path'>): C
   return inPlace('ip', place, ['neigh', 'del', ...(proxy ? ['proxy'] : []), ip, 'dev', dev]);
 }
 
-function command(...words: Words): Command {
-  return { argv: words.map(String) };
+function command(tool: string, options: Words, about: Words): Command {
+  const words = about.map(String);
+  return { argv: [tool, ...options.map(String), ...words], words };
 }
 
 /** ip(8) and bridge(8) enter a namespace by themselves. */
 function inPlace(tool: 'ip' | 'bridge', place: Place, words: Words): Command {
-  return place === null ? command(tool, ...words) : command(tool, '-n', place, ...words);
+  return command(tool, place === null ? [] : ['-n', place], words);
 }
 
 function within(place: Place, argv: readonly string[]): Command {
-  return place === null ? { argv } : { argv: ['ip', 'netns', 'exec', place, ...argv] };
+  return { argv: place === null ? argv : ['ip', 'netns', 'exec', place, ...argv], words: argv };
 }
 
 /** The machine's own namespace has no name; bash's process is in it. explain.ts leaves this word unquoted. */
@@ -317,8 +323,7 @@ function neighbour(place: Place, verb: 'add', { ip, dev, lladdr, proxy }: Omit<N
 
 /** IPv4 is what ip(8) takes when it is not told. */
 function familyCommand(family: 4 | 6, place: Place, words: Words): Command {
-  const options: Words = place === null ? [] : ['-n', place];
-  return command('ip', ...(family === 6 ? ['-6'] : []), ...options, ...words);
+  return command('ip', [...(family === 6 ? ['-6'] : []), ...(place === null ? [] : ['-n', place])], words);
 }
 
 /** wg(8) "CONFIGURATION FILE FORMAT". */
