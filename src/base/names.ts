@@ -34,9 +34,12 @@ export function parseIfName(text: string): Result<IfName> {
 /** What the kernel refuses in an interface name or altname besides its length, or undefined. */
 export function ifNameShape(text: string): string | undefined {
   if (text === '.' || text === '..') return 'is a folder name';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: isspace() and the rest of ASCII control is what is tested
-  const bad = /[/:\s\u0000-\u001f\u007f%]/.exec(text);
-  return bad === null ? undefined : `has the character ${JSON.stringify(bad[0])}`;
+  for (const char of text) {
+    const code = char.charCodeAt(0);
+    if (code <= 0x20 || code === 0x7f || '/:%'.includes(char))
+      return `has the character ${JSON.stringify(char)}`;
+  }
+  return undefined;
 }
 
 const nodePattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;

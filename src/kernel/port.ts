@@ -3,6 +3,7 @@
 
 import type { IpInterface, IpPrefix } from '../base/ip.ts';
 import type { IfName, LabName, NetnsName } from '../base/names.ts';
+import type { Place } from '../model/lab.ts';
 import type { LinkState, Op, UndoOp } from '../plan/op.ts';
 
 /** Why an op was refused: the kernel's own word and text, if it gave any. */
@@ -35,8 +36,22 @@ export type Observed = {
   readonly tables: readonly string[];
 };
 
+/** A device of a place as it is now. */
+export type DeviceView = {
+  readonly ifname: IfName;
+  readonly altnames: readonly string[];
+  readonly type: string;
+  readonly up: boolean;
+  /** Up, and the other side is there. */
+  readonly running: boolean;
+  readonly mac?: string;
+  readonly mtu?: number;
+  readonly master?: string;
+  readonly addresses: readonly IpInterface[];
+};
+
 export interface Kernel {
-  /** Readies the place where a lab's namespaces are pinned. Must be called before the first op of `up`. */
+  /** Says which lab the following calls are about. Changes nothing. */
   openLab(lab: LabName): void;
   run(ops: readonly Op[]): RunResult;
   undo(op: UndoOp): UndoResult;
@@ -46,6 +61,8 @@ export interface Kernel {
   readLinkState(ifname: IfName): LinkState | undefined;
   /** Those of the names whose namespace still exists. */
   livingNetns(lab: LabName, names: readonly NetnsName[]): readonly NetnsName[];
+  /** The devices of a namespace of the open lab, or of the machine's own; undefined where there is no such namespace. */
+  readDevices(place: Place): readonly DeviceView[] | undefined;
   /** Closes sockets and descriptors. */
   close(): void;
 }

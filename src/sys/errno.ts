@@ -15,3 +15,10 @@ for (const [value, name] of Object.entries(kernelOnly)) names.set(Number(value),
 export function errnoName(errno: number): string {
   return names.get(errno) ?? String(errno);
 }
+
+/** The errno name of whatever was thrown: of Node's file system errors and of our own alike; '' if it is something else. */
+export function codeOf(error: unknown): string {
+  if (typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string')
+    return error.code;
+  return '';
+}

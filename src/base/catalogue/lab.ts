@@ -35,4 +35,13 @@ export const labErrors = {
     explanation:
       'nslab writes what it is about to do to /run/nslab before it does it, and could not. The disk is full or read-only.',
   },
+  INTERRUPTED: {
+    exit: exit.interrupted,
+    explanation: '`up` was stopped by Ctrl-C or SIGTERM, and everything it had made was removed again.',
+  },
+  COMMAND_FAILED: {
+    exit: exit.undone,
+    explanation:
+      "A command of a node's `exec:` list ended with another status than 0 or could not be started. The lab was taken down again.",
+  },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -1,0 +1,15 @@
+// What `up` and `down` tell while they work. The CLI draws them, `--json` prints them one a line.
+
+import type { OpFailure } from '../kernel/port.ts';
+import type { Op, UndoOp } from '../plan/op.ts';
+
+export type ApplyEvent =
+  | { readonly type: 'started'; readonly total: number }
+  /** Ops from `from` to `to` (exclusive) are in the kernel. */
+  | { readonly type: 'done'; readonly from: number; readonly to: number; readonly ops: readonly Op[] }
+  | { readonly type: 'failed'; readonly index: number; readonly op: Op; readonly failure: OpFailure }
+  | { readonly type: 'interrupted'; readonly index: number };
+
+export type UndoEvent =
+  | { readonly type: 'undone'; readonly op: UndoOp; readonly notes: readonly string[] }
+  | { readonly type: 'left'; readonly op: UndoOp; readonly failure: OpFailure };

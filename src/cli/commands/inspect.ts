@@ -1,0 +1,55 @@
+// `nslab inspect`: nodes and their interfaces, read from the kernel now.
+
+import { assertRoot, openKernel } from '../../lab/kernel.ts';
+import { inspectLab, type LabView, type NodeView } from '../../lab/list.ts';
+import { renderTable } from '../output/table.ts';
+import { visible } from '../output/visible.ts';
+
+export async function run({ lab, json }: { lab?: string; json: boolean }): Promise<void> {
+  assertRoot('inspect');
+  const kernel = await openKernel('inspect');
+  try {
+    const view = inspectLab(lab, kernel);
+    process.stdout.write(json ? `${JSON.stringify(toJson(view), null, 2)}\n` : toText(view));
+  } finally {
+    kernel.close();
+  }
+}
+
+function toJson({ view, nodes: _nodes, links, ...lab }: LabView) {
+  return { ...lab, links, nodes: view };
+}
+
+function toText(view: LabView): string {
+  const title = `lab ${view.lab} (${view.state}) from ${view.file ?? '-'}\n`;
+  const about = view.description === null ? '' : `${visible(view.description.trim())}\n`;
+  const table = renderTable(
+    ['NODE', 'KIND', 'INTERFACE', 'TYPE', 'STATE', 'MAC', 'MTU', 'ADDRESSES'],
+    view.view.flatMap(nodeRows),
+  );
+  return `${title}${about}\n${table}`;
+}
+
+function nodeRows(node: NodeView): string[][] {
+  if (node.state === 'missing') return [[node.node, node.kind, '-', '-', 'missing', '', '', '']];
+  // The loopback device says something only where it has more than its own addresses.
+  const shown = node.devices.filter(
+    (d) => d.type !== 'loopback' || d.addresses.some((a) => !/^(127\.|::1\/)/.test(a)),
+  );
+  if (shown.length === 0) return [[node.node, node.kind, '-', '-', '-', '', '', '']];
+  return shown.map((device, i) => [
+    i === 0 ? node.node : '',
+    i === 0 ? node.kind : '',
+    [device.ifname, ...device.altnames].join(' = '),
+    device.master === undefined ? device.type : `${device.type} in ${device.master}`,
+    stateOf(device),
+    device.mac ?? '',
+    String(device.mtu ?? ''),
+    device.addresses.join('\n'),
+  ]);
+}
+
+function stateOf({ up, running }: { up: boolean; running: boolean }): string {
+  if (!up) return 'down';
+  return running ? 'up' : 'no carrier';
+}

@@ -1,0 +1,28 @@
+// Progress on standard error: one line that is redrawn on a terminal, nothing at all elsewhere unless asked for.
+
+import { stderr } from 'node:process';
+
+export type Progress = { readonly step: (done: number, total: number) => void; readonly end: () => void };
+
+/** So long a lab is too quick for a bar to be anything but flicker, milliseconds. */
+const QUIET_MS = 300;
+const WIDTH = 30;
+
+/** A bar with a label, drawn at most every 50 ms. */
+export function progressBar(label: string): Progress {
+  if (stderr.isTTY !== true) return { step: () => undefined, end: () => undefined };
+  const start = Date.now();
+  let drawn = 0;
+  return {
+    step(done, total) {
+      const now = Date.now();
+      if (now - start < QUIET_MS || (now - drawn < 50 && done < total)) return;
+      drawn = now;
+      const full = total === 0 ? WIDTH : Math.round((done / total) * WIDTH);
+      stderr.write(`\r${label} [${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${done}/${total}\x1b[K`);
+    },
+    end() {
+      if (drawn > 0) stderr.write('\r\x1b[K');
+    },
+  };
+}

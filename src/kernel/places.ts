@@ -1,0 +1,142 @@
+// Where things happen: enters the namespaces of a lab, keeps sockets in some of them, and knows the index of every device that
+// was made or asked for. All of it is bounded: a lab of 4096 nodes has no more than KEPT sockets open.
+
+import { closeSync } from 'node:fs';
+import type { IfName, LabName } from '../base/names.ts';
+import type { Place } from '../model/lab.ts';
+import { enterNetns, openOwnNetns, withNetnsFd } from '../netns/pin.ts';
+import { getLink, getLinks } from '../rtnl/link.ts';
+import { NETLINK_ROUTE, Transport } from '../rtnl/transport.ts';
+import { pinOf } from '../state/paths.ts';
+
+/** Sockets kept open. */
+const KEPT = 32;
+
+export class Places {
+  lab: LabName | undefined;
+  readonly #home = openOwnNetns();
+  #here: Place = null;
+  readonly #transports = new Map<Place, Transport>();
+  readonly #indexes = new Map<Place, Map<string, number>>();
+  readonly #next = new Map<Place, number>();
+  /** The first index that a new namespace has free; modules with fallback devices (sit0, gre0) raise it. */
+  #firstFree: number | undefined;
+
+  /** The path that pins a namespace of the lab. */
+  pin(place: string): string {
+    if (this.lab === undefined) throw new Error('no lab was opened');
+    return pinOf(this.lab, place as never);
+  }
+
+  /** The calling thread goes into the namespace, and stays there until {@link leave}. */
+  enter(place: Place): void {
+    if (place === this.#here) return;
+    if (place === null) enterNetns(this.#home);
+    else withNetnsFd(this.pin(place), enterNetns);
+    this.#here = place;
+  }
+
+  /** The thread is in the namespace already, because it has just made it. */
+  arrived(place: Place): void {
+    this.#here = place;
+  }
+
+  /** Back to the machine's own namespace. Must be called before the event loop turns. */
+  leave(): void {
+    this.enter(null);
+  }
+
+  /** A descriptor of the machine's own namespace. */
+  get home(): number {
+    return this.#home;
+  }
+
+  /** The rtnetlink socket of the place; opened on demand. */
+  route(place: Place): Transport {
+    const known = this.#transports.get(place);
+    if (known !== undefined) return known;
+    this.enter(place);
+    const opened = Transport.open(NETLINK_ROUTE);
+    if (this.#transports.size >= KEPT) this.#dropOldest();
+    this.#transports.set(place, opened);
+    return opened;
+  }
+
+  #dropOldest(): void {
+    for (const [place, transport] of this.#transports) {
+      if (place === null) continue;
+      transport.close();
+      this.#transports.delete(place);
+      return;
+    }
+  }
+
+  /** The index to ask for when a device is made in a namespace of the lab; undefined lets the kernel choose. */
+  chooseIndex(place: Place): number | undefined {
+    if (place === null || this.#firstFree === undefined) return undefined;
+    const index = this.#next.get(place) ?? this.#firstFree;
+    this.#next.set(place, index + 1);
+    return index;
+  }
+
+  /** From now on the kernel chooses: an index asked for was taken, by a module loaded meanwhile. */
+  stopChoosing(): void {
+    this.#firstFree = undefined;
+    this.#indexes.clear();
+  }
+
+  /** Looks once at what a new namespace is born with. */
+  learnFirstFree(place: Place): void {
+    if (this.#firstFree !== undefined) return;
+    const links = getLinks(this.route(place));
+    this.#firstFree = Math.max(...links.map((link) => link.ifindex)) + 1;
+  }
+
+  remember(place: Place, ifname: string, index: number): void {
+    let known = this.#indexes.get(place);
+    if (known === undefined) {
+      known = new Map();
+      this.#indexes.set(place, known);
+    }
+    known.set(ifname, index);
+  }
+
+  /** Asks the kernel for the index of a device that it numbered itself, and goes on behind it. */
+  learn(place: Place, ifname: string): void {
+    const link = getLink(this.route(place), { ifname });
+    if (link === undefined) return;
+    this.remember(place, ifname, link.ifindex);
+    const next = this.#next.get(place) ?? this.#firstFree;
+    if (next !== undefined && link.ifindex >= next) this.#next.set(place, link.ifindex + 1);
+  }
+
+  forget(place: Place, ifname: string): void {
+    this.#indexes.get(place)?.delete(ifname);
+  }
+
+  /** The index of a device, from memory or from the kernel; undefined where there is no such device. */
+  index(place: Place, ifname: IfName): number | undefined {
+    const known = this.#indexes.get(place)?.get(ifname);
+    if (known !== undefined) return known;
+    if (ifname === 'lo') return 1;
+    const link = getLink(this.route(place), { ifname });
+    if (link !== undefined) this.remember(place, ifname, link.ifindex);
+    return link?.ifindex;
+  }
+
+  /** True when no question to the kernel is needed. */
+  knows(place: Place, ifname: IfName): boolean {
+    return ifname === 'lo' || this.#indexes.get(place)?.has(ifname) === true;
+  }
+
+  /** A socket in a namespace keeps it alive. */
+  closeSockets(): void {
+    for (const transport of this.#transports.values()) transport.close();
+    this.#transports.clear();
+  }
+
+  close(): void {
+    this.closeSockets();
+    closeSync(this.#home);
+  }
+}

@@ -1,0 +1,38 @@
+// A topology file as a lab, with what only the outside knows: the environment and the folder it lies in.
+
+import { resolve } from 'node:path';
+import { NslabError, type Problem } from '../base/error.ts';
+import type { Lab } from '../model/lab.ts';
+import { loadLab } from '../topology/load.ts';
+
+export type LoadRequest = {
+  /** `-` is standard input. */
+  readonly path: string;
+  readonly prefix?: string | undefined;
+  /** NAME=VALUE of the command line. */
+  readonly vars?: readonly string[] | undefined;
+};
+
+export type Loaded = {
+  readonly lab: Lab;
+  /** What the record keeps: an absolute path, or `-`. */
+  readonly file: string;
+  readonly warnings: readonly Problem[];
+};
+
+/** @throws NslabError with all problems of the file */
+export function load({ path, prefix, vars = [] }: LoadRequest): Loaded {
+  const { lab, warnings } = loadLab({
+    path,
+    env: process.env,
+    vars: Object.fromEntries(vars.map(parseVar)),
+    ...(prefix === undefined ? {} : { prefix }),
+  });
+  return { lab, warnings, file: path === '-' ? path : resolve(path) };
+}
+
+function parseVar(text: string): [string, string] {
+  const equals = text.indexOf('=');
+  if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)];
+  throw new NslabError('USAGE', `--var ${text}: NAME=VALUE is needed`);
+}

@@ -1,0 +1,153 @@
+// `nslab up`: check against the host, write the record, make everything, and undo it all if one step fails. This file is the
+// order of those steps and nothing else.
+
+import { applyOps } from '../apply/apply.ts';
+import type { ApplyEvent, UndoEvent } from '../apply/event.ts';
+import type { Fault } from '../apply/fault.ts';
+import { NslabError } from '../base/error.ts';
+import type { ErrorCode } from '../base/error-catalogue.ts';
+import type { Kernel } from '../kernel/port.ts';
+import type { Lab } from '../model/lab.ts';
+import { checkHost } from '../plan/check-host.ts';
+import { describeOp } from '../plan/describe.ts';
+import type { Op } from '../plan/op.ts';
+import { planLab } from '../plan/order.ts';
+import { undoFacts } from '../plan/undo.ts';
+import { type LabRecord, RECORD_VERSION } from '../state/record.ts';
+import {
+  bootId,
+  lockHost,
+  lockLab,
+  readRecord,
+  removeLab,
+  removeRunDir,
+  writeLab,
+  writeRecord,
+} from '../state/store.ts';
+import { clearLab } from './clear.ts';
+import { digestLab } from './digest.ts';
+import { withResolvers } from './resolv.ts';
+
+export type UpEvent = ApplyEvent | UndoEvent | { readonly type: 'undoing' };
+
+export type UpRequest = {
+  readonly lab: Lab;
+  /** As it is written into the record: an absolute path, or `-`. */
+  readonly file: string;
+  readonly kernel: Kernel;
+  readonly onEvent: (event: UpEvent) => void;
+  readonly signal?: AbortSignal;
+  readonly fault?: Fault | undefined;
+};
+
+export type UpResult = {
+  readonly outcome: 'made' | 'unchanged';
+  readonly nodes: number;
+  readonly links: number;
+  /** Steps carried out. */
+  readonly ops: number;
+};
+
+type Counts = { readonly nodes: number; readonly links: number };
+
+/**
+ * Brings the lab up, or finds that it is up already and changes nothing.
+ * @throws NslabError HOST_* before anything is touched; LAB_ALREADY_UP, LAB_LOCKED; APPLY_FAILED when a step failed and all
+ * was undone; APPLY_LEFT when something could not be undone; INTERRUPTED after the signal, all undone
+ */
+export async function upLab(request: UpRequest): Promise<UpResult> {
+  const { lab, kernel } = request;
+  using _lock = lockLab(lab.name);
+  const counts = { nodes: lab.nodes.filter((node) => node.place !== null).length, links: lab.links.length };
+  const before = readRecord(lab.name);
+  const digest = digestLab(lab);
+  if (before?.phase === 'up' && before.boot === bootId()) {
+    assertSameLab(before, digest);
+    return { outcome: 'unchanged', ...counts, ops: 0 };
+  }
+  // What a killed `up` or `down`, or an earlier boot, left behind goes first.
+  if (before !== undefined) clearLab({ lab: lab.name, kernel, keepFolder: true });
+  const ops = prepareOrLeave(request, digest, counts);
+  await make(request, ops);
+  return { outcome: 'made', ...counts, ops: ops.length };
+}
+
+function assertSameLab(record: LabRecord, digest: string): void {
+  if (record.digest === digest) return;
+  throw new NslabError(
+    'LAB_ALREADY_UP',
+    `lab ${record.lab} is up already and differs from this file (it was made from ${record.file})`,
+    {
+      hint: `nslab down ${record.lab} takes it down; --prefix brings up a copy under other names`,
+    },
+  );
+}
+
+/** Prepares, and if that is refused takes away the folder that was made for the lock. */
+function prepareOrLeave(request: UpRequest, digest: string, counts: Counts): Op[] {
+  try {
+    return prepare(request, digest, counts);
+  } catch (error) {
+    removeLab(request.lab.name);
+    removeRunDir();
+    throw error;
+  }
+}
+
+/** Everything that can be refused before the first change: conflicts with the host, and writing the record. */
+function prepare({ lab, file, kernel }: UpRequest, digest: string, counts: Counts): Op[] {
+  using _host = lockHost();
+  const problems = checkHost(lab, kernel.observe());
+  const [first] = problems;
+  if (first !== undefined) throw new NslabError(first.code, first.message, { hint: first.hint, problems });
+  const ops = withResolvers(planLab(lab));
+  const undo = undoFacts(lab.name, ops, kernel);
+  writeLab(lab);
+  writeRecord({
+    version: RECORD_VERSION,
+    lab: lab.name,
+    prefix: lab.prefix,
+    file,
+    digest,
+    phase: 'rising',
+    at: new Date().toISOString(),
+    boot: bootId(),
+    ...counts,
+    undo,
+  });
+  return ops;
+}
+
+async function make(request: UpRequest, ops: readonly Op[]): Promise<void> {
+  const { lab, kernel, onEvent } = request;
+  kernel.openLab(lab.name);
+  for await (const event of applyOps(ops, kernel, request)) {
+    onEvent(event);
+    if (event.type === 'failed') {
+      const code = event.op.kind === 'runCommand' ? 'COMMAND_FAILED' : 'APPLY_FAILED';
+      const { message, hint } = event.failure;
+      undoAll(request, new NslabError(code, `${describeOp(event.op)}: ${message}`, { hint }));
+    }
+    if (event.type === 'interrupted') {
+      const done = `${event.index} of ${ops.length} steps were made, and all of them were undone`;
+      undoAll(request, new NslabError('INTERRUPTED', `up of ${lab.name} was interrupted: ${done}`));
+    }
+  }
+  const record = readRecord(lab.name);
+  if (record !== undefined) writeRecord({ ...record, phase: 'up' });
+}
+
+/** Takes down what was made so far and throws the reason; if that fails too, both. */
+function undoAll({ lab, kernel, onEvent }: UpRequest, reason: NslabError): never {
+  onEvent({ type: 'undoing' });
+  try {
+    clearLab({ lab: lab.name, kernel, onEvent });
+  } catch (error) {
+    if (!(error instanceof NslabError)) throw error;
+    throw new NslabError(error.code as ErrorCode, `${reason.message}; and then: ${error.message}`, {
+      hint: error.hint,
+      cause: reason,
+    });
+  }
+  throw reason;
+}

@@ -1,0 +1,211 @@
+// The files under /run/nslab: one folder per lab with its lock, record and lab. A record is replaced as a whole by rename(2).
+// Nothing here touches namespaces or links.
+
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { NslabError } from '../base/error.ts';
+import { type LabName, parseNodeName } from '../base/names.ts';
+import type { Lab } from '../model/lab.ts';
+import { codeOf } from '../sys/errno.ts';
+import { tryFlock } from '../sys/libc.ts';
+import { LABS_DIR, labDir, RUN_DIR } from './paths.ts';
+import { type LabRecord, parseRecord } from './record.ts';
+
+/** So long a `down` of another lab may take, milliseconds. */
+const HOST_LOCK_MS = 30_000;
+
+/** A held lock; the kernel frees it when the process ends, however it ends. */
+export type Lock = { readonly [Symbol.dispose]: () => void };
+
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
+
+function stateWrite(doing: string, error: unknown): NslabError {
+  return new NslabError('STATE_WRITE', `${doing}: ${codeOf(error) || String(error)}`, {
+    cause: error,
+    hint: 'nothing was changed; /run/nslab must be writable and have room',
+  });
+}
+
+/** Locks a file, or says who holds it. The file may be removed by its last holder, so the inode is checked after locking. */
+function lockFile(path: string, onHeld: (pid: string) => NslabError): Lock {
+  for (;;) {
+    const fd = openSync(path, 'a+', 0o600);
+    if (!tryFlock(fd)) {
+      const pid = readFileSync(path, 'utf8').trim();
+      closeSync(fd);
+      throw onHeld(pid);
+    }
+    if (isSameFile(fd, path)) {
+      writeFileSync(path, `${process.pid}\n`);
+      return { [Symbol.dispose]: () => closeSync(fd) };
+    }
+    closeSync(fd);
+  }
+}
+
+function isSameFile(fd: number, path: string): boolean {
+  try {
+    return statSync(path).ino === fstatSync(fd).ino;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Makes the lab's folder if need be and locks it.
+ * @throws NslabError LAB_LOCKED with the holder's pid, STATE_WRITE when /run is full or read-only
+ */
+export function lockLab(lab: LabName): Lock {
+  for (;;) {
+    try {
+      mkdirSync(labDir(lab), { recursive: true, mode: 0o700 });
+      return lockFile(
+        join(labDir(lab), 'lock'),
+        (pid) =>
+          new NslabError('LAB_LOCKED', `lab ${lab} is being changed by process ${pid || '(starting)'}`, {
+            hint: 'wait until it has ended, then try again',
+          }),
+      );
+    } catch (error) {
+      if (error instanceof NslabError) throw error;
+      if (codeOf(error) !== 'ENOENT') throw stateWrite(`cannot make ${labDir(lab)}`, error);
+    }
+  }
+}
+
+/** True while another process holds the lab's lock. */
+export function isLocked(lab: LabName): boolean {
+  let fd: number;
+  try {
+    fd = openSync(join(labDir(lab), 'lock'), 'r');
+  } catch {
+    return false;
+  }
+  try {
+    return !tryFlock(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The lock of what labs share in the machine's own namespace; held for moments only, so this waits for it. */
+export function lockHost(): Lock {
+  const deadline = Date.now() + HOST_LOCK_MS;
+  const held = (pid: string) =>
+    new NslabError('LAB_LOCKED', `process ${pid} is changing what all labs share`, { hint: 'try again' });
+  for (;;) {
+    try {
+      mkdirSync(RUN_DIR, { recursive: true, mode: 0o700 });
+      return lockFile(join(RUN_DIR, 'lock'), held);
+    } catch (error) {
+      const again = error instanceof NslabError || codeOf(error) === 'ENOENT';
+      if (!again) throw stateWrite(`cannot lock ${RUN_DIR}`, error);
+      if (Date.now() > deadline) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+/** Replaces a file as a whole: a reader sees the old one or the new one. */
+function replaceFile(path: string, text: string): void {
+  const next = `${path}.next`;
+  writeFileSync(next, text, { mode: 0o600 });
+  renameSync(next, path);
+}
+
+/** @throws NslabError STATE_WRITE */
+export function writeRecord(record: LabRecord): void {
+  try {
+    replaceFile(join(labDir(record.lab), 'record.json'), JSON.stringify(record));
+  } catch (error) {
+    throw stateWrite(`cannot write the record of lab ${record.lab}`, error);
+  }
+}
+
+/** The lab as data and its prefix as the helper reads it. Written before the record, so that a record implies them. */
+export function writeLab(lab: Lab): void {
+  try {
+    replaceFile(join(labDir(lab.name), 'lab.json'), JSON.stringify(lab));
+    replaceFile(join(labDir(lab.name), 'prefix'), lab.prefix);
+  } catch (error) {
+    throw stateWrite(`cannot write lab ${lab.name}`, error);
+  }
+}
+
+export function readLab(name: LabName): Lab | undefined {
+  try {
+    return JSON.parse(readFileSync(join(labDir(name), 'lab.json'), 'utf8')) as Lab;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The record, or undefined when there is none (a process that was killed before it wrote one).
+ * @throws NslabError STATE_BROKEN
+ */
+export function readRecord(lab: LabName): LabRecord | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(labDir(lab), 'record.json'), 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+  const record = parseRecord(text);
+  if (record.ok) return record.value;
+  throw new NslabError('STATE_BROKEN', `the record of lab ${lab} ${record.error}`, {
+    hint: `${join(labDir(lab), 'record.json')} was written by another version of nslab, or by hand`,
+  });
+}
+
+export function labExists(lab: LabName): boolean {
+  return statSync(labDir(lab), { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Names of all labs that have a folder, up or not, in order. */
+export function listLabs(): LabName[] {
+  let names: string[];
+  try {
+    names = readdirSync(LABS_DIR);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+  return names.filter((name) => parseNodeName(name).ok).sort() as LabName[];
+}
+
+/** Removes the folder of a lab that is down. The lock goes with it and stays held until it is disposed of. */
+export function removeLab(lab: LabName): void {
+  rmSync(labDir(lab), { recursive: true, force: true });
+}
+
+/** Removes /run/nslab when no lab is left in it. A process that has just opened the lock there finds out and starts again. */
+export function removeRunDir(): void {
+  try {
+    rmdirSync(LABS_DIR);
+  } catch (error) {
+    if (['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) return;
+    throw error;
+  }
+  rmSync(join(RUN_DIR, 'lock'), { force: true });
+  try {
+    rmdirSync(RUN_DIR);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) throw error;
+  }
+}
