@@ -41,6 +41,8 @@ export type Interface = Common & InterfaceType;
 
 export type InterfaceType =
   | { readonly type: 'veth'; readonly peer: EndRef }
+  /** `lo`, which every namespace has from its birth: there is nothing to make, only addresses, MTU and state to set. */
+  | { readonly type: 'loopback' }
   | ({ readonly type: 'bridge' } & BridgeOptions)
   | {
       readonly type: 'vlan';

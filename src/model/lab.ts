@@ -1,7 +1,7 @@
 // The lab as nslab understands it: everything explicit, every default filled in, every `auto` allocated. It is plain readonly
 // data (it serialises to JSON as it is) and knows nothing of files or of the kernel. topology/lower.ts makes it, plan/ reads it.
 
-import type { IpAddress } from '../base/ip.ts';
+import type { IpAddress, IpPrefix } from '../base/ip.ts';
 import type { LabName, NetnsName, NodeName } from '../base/names.ts';
 import type { ContainerSpec } from './container.ts';
 import type { Firewall, NatRule } from './filter.ts';
@@ -22,6 +22,8 @@ export type Lab = {
   /** The wires, for pictures and impairments. The same ends are found as `veth` interfaces of the nodes. */
   readonly links: readonly Link[];
   readonly tests: readonly TestSpec[];
+  /** Subnets that pools of `addressing` handed out. */
+  readonly allocated: readonly IpPrefix[];
 };
 
 export type NodeKind = 'netns' | 'router' | 'bridge' | 'container' | 'host';

@@ -27,6 +27,8 @@ export type Route = {
   readonly scope?: 'global' | 'link' | 'host';
   readonly onlink?: boolean;
   readonly mtu?: number;
+  /** RTPROT_* of linux/rtnetlink.h. 4 (static) when absent. */
+  readonly protocol?: number;
   /** More than one way; `via`, `dev` and `onlink` are absent then. */
   readonly nexthops?: readonly Nexthop[];
   readonly path: string;

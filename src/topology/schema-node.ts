@@ -68,16 +68,14 @@ const ruleObject = mapping({
 });
 const rule = either(v.string(), ruleObject);
 
-const neighbour = either(
-  v.string(),
-  mapping({
-    ip: key(v.string(), 'Address of the neighbour.'),
-    to: key(v.string(), 'The same as `ip`.'),
-    dev: doc(v.string(), 'The interface.'),
-    lladdr: key(v.string(), 'MAC address of the neighbour.'),
-    proxy: key(v.boolean(), 'Answer for this address.'),
-  }),
-);
+const neighbourObject = mapping({
+  ip: key(v.string(), 'Address of the neighbour.'),
+  to: key(v.string(), 'The same as `ip`.'),
+  dev: doc(v.string(), 'The interface.'),
+  lladdr: key(v.string(), 'MAC address of the neighbour.'),
+  proxy: key(v.boolean(), 'Answer for this address.'),
+});
+const neighbour = either(v.string(), neighbourObject);
 
 const dns = either(
   v.string(),
@@ -139,5 +137,5 @@ export type NodeFile = v.InferOutput<typeof nodeSchema>;
 export type RouteFile = v.InferOutput<typeof routeObject>;
 export type NexthopFile = v.InferOutput<typeof nexthop>;
 export type RuleFile = v.InferOutput<typeof ruleObject>;
-export type NeighbourFile = v.InferOutput<typeof neighbour>;
+export type NeighbourFile = v.InferOutput<typeof neighbourObject>;
 export type DefaultsFile = v.InferOutput<typeof defaultsSchema>;

@@ -102,12 +102,16 @@ export type TestFile = v.InferOutput<typeof testSchema>;
 
 export type SchemaIssue = v.InferIssue<typeof fileSchema>;
 
-/** Checks the shape of a parsed file. The output is there even with issues, without the values that have one. */
-export function checkShape(value: unknown): {
-  readonly file: TopologyFile | undefined;
+export type Shape = {
+  /** There when the schema has nothing to say. */
+  readonly file?: TopologyFile;
+  /** The values as far as they were read, also those with an issue. */
+  readonly output: unknown;
   readonly issues: readonly SchemaIssue[];
-} {
-  const result = v.safeParse(fileSchema, value);
-  if (result.success) return { file: result.output, issues: [] };
-  return { file: undefined, issues: result.issues };
+};
+
+/** Checks the shape of a parsed file. */
+export function checkShape(value: unknown): Shape {
+  const { success, output, issues } = v.safeParse(fileSchema, value);
+  return success ? { file: output, output, issues: [] } : { output, issues };
 }

@@ -1,0 +1,105 @@
+// What lowering knows about a lab while it works: nodes and interfaces that are still being put together from the two places
+// where a file may describe them, and the problems found so far. Nothing here leaves the room; lower.ts turns it into a Lab.
+
+import type { ErrorCode } from '../base/error-catalogue.ts';
+import type { IpAddress, IpPrefix } from '../base/ip.ts';
+import type { IfName, NetnsName, NodeName } from '../base/names.ts';
+import type { InterfaceAddress } from '../model/interface.ts';
+import type { NodeKind } from '../model/lab.ts';
+import type { Path, PathProblem } from './problems.ts';
+import type { LinkFile, TopologyFile } from './schema.ts';
+import type { AddressFile, InterfaceFile, PortFile } from './schema-interface.ts';
+import type { NodeFile } from './schema-node.ts';
+
+/** A value of the file with its place. */
+export type Placed<T> = { readonly value: T; readonly path: Path };
+
+/** The keys that every type has; lower-interfaces.ts narrows to those of one type. */
+export type InterfaceKeys = {
+  type?: InterfaceType;
+  mac?: string;
+  mtu?: number;
+  up?: boolean;
+  master?: string;
+  port?: PortFile;
+  ipv6?: boolean;
+};
+export type InterfaceType = NonNullable<InterfaceFile['type']> | 'loopback';
+
+/** One entry of `addresses`: what it came to. `auto` may come to one address of each family. */
+export type AddressSlot = { readonly path: Path; readonly auto: boolean; resolved: InterfaceAddress[] };
+
+export type DraftInterface = {
+  readonly node: DraftNode;
+  readonly name: string;
+  /** Set by lower-names.ts once all interfaces of the node are known. */
+  ifname: IfName;
+  altname?: string;
+  readonly path: Path;
+  /** The keys of both places put together, but for `addresses`. */
+  readonly keys: InterfaceKeys;
+  /** Where each key stands. */
+  readonly keyPaths: Map<string, Path>;
+  readonly addresses: Placed<AddressFile>[];
+  readonly slots: AddressSlot[];
+  /** The other end, when a link ends here. */
+  wire?: { readonly peer: DraftInterface; readonly link: number };
+};
+
+export type DraftNode = {
+  readonly name: NodeName;
+  readonly kind: NodeKind;
+  readonly place: NetnsName | null;
+  readonly file: NodeFile;
+  readonly path: Path;
+  readonly interfaces: Map<string, DraftInterface>;
+  /** Default routes that `auto` addresses bring. */
+  readonly autoRoutes: { readonly via: IpAddress; readonly dev: DraftInterface; readonly path: Path }[];
+};
+
+/** Collects problems; lowering goes on after each. */
+export class Report {
+  readonly problems: PathProblem[] = [];
+
+  add(problem: PathProblem): void {
+    this.problems.push(problem);
+  }
+
+  /** Adds a mistake at a value, and is undefined so that a reader can return it. */
+  fail(path: Path, code: ErrorCode, message: string, hint?: string): undefined {
+    this.problems.push({ code, message, path, ...(hint === undefined ? {} : { hint }) });
+    return undefined;
+  }
+
+  warn(path: Path, code: ErrorCode, message: string, hint?: string): void {
+    this.problems.push({ code, message, path, severity: 'warning', ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
+export type DraftLink = {
+  readonly file: LinkFile;
+  readonly path: Path;
+  readonly ends: readonly [DraftInterface, DraftInterface];
+};
+
+/** What every step of lowering is given. */
+export type Lowering = {
+  readonly file: TopologyFile;
+  readonly prefix: string;
+  readonly report: Report;
+  /** In the order of the file. */
+  readonly nodes: DraftNode[];
+  /** By every name that the file may use: `host` also stands for a node of that kind with another name. */
+  readonly byName: Map<string, DraftNode>;
+  readonly links: DraftLink[];
+  /** Subnets that pools handed out. */
+  readonly allocated: IpPrefix[];
+};
+
+/** The interfaces of a node by the names a user may call them: full name or kernel name. */
+export function findInterface(node: DraftNode, name: string): DraftInterface | undefined {
+  const direct = node.interfaces.get(name);
+  if (direct !== undefined) return direct;
+  for (const candidate of node.interfaces.values()) if (candidate.ifname === name) return candidate;
+  return undefined;
+}

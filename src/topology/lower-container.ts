@@ -1,0 +1,242 @@
+// The container keys of a node: checked as far as their texts go, and handed on as the file has them. The runner reads them.
+
+import type { ContainerSpec } from '../model/container.ts';
+import type { DraftNode, Lowering } from './draft.ts';
+import { HOST } from './lower-nodes.ts';
+import type { Path } from './problems.ts';
+import { containerKeys } from './schema-container.ts';
+import type { NodeFile } from './schema-node.ts';
+import { didYouMean } from './suggest.ts';
+import { parseDuration, parseSize } from './units.ts';
+import { members, quote, readAddress, readPortRange, readUnit } from './values.ts';
+
+/** The container part of a node that has `image` or `rootfs`. */
+export function lowerContainer(lab: Lowering, node: DraftNode): ContainerSpec | undefined {
+  const { file } = node;
+  if (file.image === undefined && file.rootfs === undefined) return undefined;
+  const check = new Checker(lab, node);
+  check.all();
+  const options: Record<string, unknown> = {};
+  for (const key of Object.keys(containerKeys)) {
+    // What `hosts` means for every node was lowered with it.
+    if (key === 'image' || key === 'rootfs' || key === 'extra_hosts') continue;
+    const value = file[key as keyof NodeFile];
+    if (value !== undefined) options[key] = value;
+  }
+  return {
+    ...(file.image === undefined ? {} : { image: file.image }),
+    ...(file.rootfs === undefined ? {} : { rootfs: file.rootfs }),
+    options,
+  };
+}
+
+class Checker {
+  private readonly lab: Lowering;
+  private readonly node: DraftNode;
+
+  constructor(lab: Lowering, node: DraftNode) {
+    this.lab = lab;
+    this.node = node;
+  }
+
+  all(): void {
+    const { file } = this.node;
+    if (file.image !== undefined && file.rootfs !== undefined) {
+      this.fail('rootfs', '`image` and `rootfs` both say what the root file system is', 'keep one of them');
+    }
+    if (file.image !== undefined && !/^[a-z0-9][^\s]*$/i.test(file.image)) {
+      this.fail('image', `${quote(file.image)} is not the name of an image`, 'as nginx:alpine');
+    }
+    if (file.rootfs?.trim() === '') this.fail('rootfs', 'the folder is empty');
+    this.processors(file.cpu, 'cpu');
+    this.processors(file.cpus, 'cpus');
+    if (file.cpu !== undefined && file.cpus !== undefined)
+      this.fail('cpus', '`cpus` is another word for `cpu`; one is enough');
+    this.size(file.memory, ['memory']);
+    this.size(file.shm_size, ['shm_size']);
+    this.duration(file.stop_grace_period, ['stop_grace_period']);
+    this.healthcheck();
+    this.ports();
+    this.binds();
+    this.restart();
+    this.network();
+    this.dependencies();
+    this.capabilities();
+    this.limits();
+    if (file.working_dir !== undefined && !file.working_dir.startsWith('/')) {
+      this.fail('working_dir', `${quote(file.working_dir)} is not an absolute path`);
+    }
+  }
+
+  private at(...steps: Path): Path {
+    return [...this.node.path, ...steps];
+  }
+
+  private fail(key: string, message: string, hint?: string): void {
+    this.lab.report.fail(this.at(key), 'VALUE_INVALID', message, hint);
+  }
+
+  private size(value: string | number | undefined, steps: Path): void {
+    if (value === undefined) return;
+    const bytes = readUnit(parseSize(value), { report: this.lab.report, path: this.at(...steps) });
+    if (bytes === 0) this.lab.report.fail(this.at(...steps), 'VALUE_RANGE', 'the size is 0');
+  }
+
+  private duration(value: string | number | undefined, steps: Path): void {
+    if (value !== undefined)
+      readUnit(parseDuration(value), { report: this.lab.report, path: this.at(...steps) });
+  }
+
+  private processors(value: string | number | undefined, key: string): void {
+    if (value === undefined) return;
+    const count = Number(value);
+    if (Number.isFinite(count) && count > 0) return;
+    this.fail(key, `${quote(value)} is not a number of processors`, 'as 0.5 or 2');
+  }
+
+  private healthcheck(): void {
+    const file = this.node.file.healthcheck;
+    if (file === undefined) return;
+    for (const key of ['interval', 'timeout', 'start_period', 'start_interval'] as const) {
+      this.duration(file[key], ['healthcheck', key]);
+    }
+    const { test } = file;
+    if (Array.isArray(test) && !['CMD', 'CMD-SHELL', 'NONE'].includes(test[0] ?? '')) {
+      const hint = 'as ["CMD", "curl", "-f", "http://localhost"]';
+      this.lab.report.fail(
+        this.at('healthcheck', 'test'),
+        'VALUE_INVALID',
+        'the list begins with CMD, CMD-SHELL or NONE',
+        hint,
+      );
+    }
+    if (test === undefined && file.disable !== true) {
+      this.lab.report.fail(this.at('healthcheck'), 'MISSING_KEY', 'the check has no `test`');
+    }
+  }
+
+  private ports(): void {
+    for (const [index, port] of (this.node.file.ports ?? []).entries()) {
+      const path = this.at('ports', index);
+      if (typeof port === 'object') {
+        if (port.host_ip !== undefined)
+          readAddress(port.host_ip, { report: this.lab.report, path: [...path, 'host_ip'] });
+        if (port.published !== undefined)
+          readPortRange(port.published, { report: this.lab.report, path: [...path, 'published'] });
+      } else this.port(String(port), path);
+    }
+  }
+
+  /** `80`, `8081:80/tcp`, `127.0.0.1:8081:80`, `[::1]:8000-8010:8000-8010/udp`. */
+  private port(text: string, path: Path): void {
+    const match = /^(?:(\[[^\]]+\]|[0-9.]+):)??(?:([0-9-]*):)?([0-9-]+)(?:\/([a-z0-9]+))?$/i.exec(text);
+    if (match === null) {
+      this.lab.report.fail(
+        path,
+        'VALUE_INVALID',
+        `${quote(text)} is not a published port`,
+        'as "8081:80/tcp", the port of the machine first',
+      );
+      return;
+    }
+    const [, address, outside, inside, proto] = match;
+    const place = { report: this.lab.report, path };
+    if (address !== undefined) readAddress(address.replace(/^\[(.*)\]$/, '$1'), place);
+    const outer = outside === undefined || outside === '' ? undefined : readPortRange(outside, place);
+    const inner = readPortRange(inside ?? '', place);
+    if (proto !== undefined && proto !== 'tcp' && proto !== 'udp') {
+      this.lab.report.fail(
+        path,
+        'VALUE_INVALID',
+        `${quote(proto)} is not a protocol of a port`,
+        'tcp or udp',
+      );
+    }
+    const width = (range: { from: number; to?: number }) => (range.to ?? range.from) - range.from;
+    if (outer !== undefined && inner !== undefined && width(outer) !== width(inner)) {
+      this.lab.report.fail(path, 'VALUE_INVALID', `the two ranges of ${quote(text)} have different lengths`);
+    }
+  }
+
+  private binds(): void {
+    for (const [index, bind] of (this.node.file.binds ?? []).entries()) {
+      const [source, target] = bind.split(':');
+      const good = source !== undefined && source !== '' && target?.startsWith('/') === true;
+      if (good) continue;
+      this.lab.report.fail(
+        this.at('binds', index),
+        'VALUE_INVALID',
+        `${quote(bind)} is not SOURCE:TARGET with an absolute target`,
+        'as "./www:/www:ro"',
+      );
+    }
+  }
+
+  private restart(): void {
+    const { restart } = this.node.file;
+    if (restart === undefined || restart === false) return;
+    if (typeof restart === 'string' && /^(no|always|unless-stopped|on-failure(:[0-9]+)?)$/.test(restart))
+      return;
+    const words = ['no', 'always', 'unless-stopped', 'on-failure'];
+    this.fail(
+      'restart',
+      `${quote(String(restart))} is not a restart policy`,
+      didYouMean(String(restart), words) ?? words.join(', '),
+    );
+  }
+
+  private network(): void {
+    const { network_mode: mode } = this.node.file;
+    if (mode === undefined || mode === 'none' || mode === 'host' || mode === 'bridge') return;
+    const name = /^container:(.+)$/.exec(mode)?.[1];
+    if (name === undefined) {
+      const words = ['none', 'host', 'bridge', 'container:NAME'];
+      this.fail(
+        'network_mode',
+        `${quote(mode)} is not a network mode`,
+        didYouMean(mode, words) ?? words.join(', '),
+      );
+    } else this.nodeName(name, this.at('network_mode'));
+  }
+
+  private dependencies(): void {
+    const file = this.node.file.depends_on;
+    if (file === undefined) return;
+    const isList = Array.isArray(file);
+    for (const [index, name] of (isList ? (file as string[]) : Object.keys(file)).entries()) {
+      this.nodeName(name, this.at('depends_on', isList ? index : name), isList ? undefined : 'key');
+    }
+  }
+
+  private nodeName(name: string, path: Path, part?: 'key'): void {
+    if (name === this.node.name) {
+      this.lab.report.add({ code: 'VALUE_INVALID', message: 'the node cannot depend on itself', path, part });
+    } else if (!this.lab.byName.has(name)) {
+      const hint = didYouMean(name, [...this.lab.byName.keys(), HOST]);
+      this.lab.report.add({
+        code: 'NODE_UNDEFINED',
+        message: `there is no node ${quote(name)}`,
+        hint,
+        path,
+        part,
+      });
+    }
+  }
+
+  private capabilities(): void {
+    for (const key of ['cap_add', 'cap_drop'] as const) {
+      for (const { value, path } of members<string>(this.node.file[key], this.at(key))) {
+        if (/^(CAP_)?[A-Z][A-Z0-9_]+$/i.test(value)) continue;
+        this.lab.report.fail(path, 'VALUE_INVALID', `${quote(value)} is not a capability`, 'as NET_ADMIN');
+      }
+    }
+  }
+
+  private limits(): void {
+    for (const [name, limit] of Object.entries(this.node.file.ulimits ?? {})) {
+      const { soft, hard } = typeof limit === 'number' ? { soft: limit, hard: limit } : limit;
+      if (hard === -1 || (soft !== -1 && soft <= hard)) continue;
+      this.lab.report.fail(this.at('ulimits', name), 'VALUE_RANGE', 'the soft limit is above the hard one');
+    }
+  }
+}
