@@ -13,7 +13,7 @@ import {
 import { compileRule } from './compile.ts';
 import { type AnonymousSet, type Expr, writeExpr } from './expr.ts';
 import type { NftBase, NftChain, NftFamily, NftHook, NftTable } from './ruleset.ts';
-import { pointPortions, writeElements, writeSet } from './set.ts';
+import { pointPortions, setPoints, writeElements, writeSet } from './set.ts';
 
 /** NFPROTO_* of linux/netfilter.h. */
 export const familyNumbers = { inet: 1, ip: 2, ip6: 10 } as const satisfies Record<NftFamily, number>;
@@ -193,11 +193,14 @@ class BatchBuilder {
   #addSet(origin: Origin, table: string, set: AnonymousSet): number {
     const id = ++this.#sets;
     const header = { family: this.#family, flags: NLM_F_CREATE };
+    const all = setPoints(set);
     this.add(
       origin,
-      nftRequest(NFT_MSG.newSet, header, (writer) => writeSet(writer, table, { ...set, id })),
+      nftRequest(NFT_MSG.newSet, header, (writer) =>
+        writeSet(writer, table, { id, set, points: all.length }),
+      ),
     );
-    for (const points of pointPortions(set)) {
+    for (const points of pointPortions(all)) {
       this.add(
         origin,
         nftRequest(NFT_MSG.newSetElem, header, (writer) => writeElements(writer, table, { id, points })),

@@ -8,16 +8,7 @@ import { canonicalIntervals, type Interval } from './interval.ts';
 import { InvalidRule } from './invalid-rule.ts';
 import { type Key, keys } from './key.ts';
 import type { NftAddress, NftMatch, NftOp, NftPort, NftRange } from './ruleset.ts';
-import {
-  ctStates,
-  ctStatuses,
-  fibTypes,
-  icmpTypes,
-  icmpv6Aliases,
-  icmpv6Types,
-  l4protoAliases,
-  l4protoWords,
-} from './symbols.ts';
+import { ctStates, ctStatuses, fibTypes, icmpTypes, icmpv6TypeNumbers, l4protoNumbers } from './symbols.ts';
 
 /** One of the intervals (`==`), or none of them (`!=`). */
 export type ValueComparison = {
@@ -77,8 +68,6 @@ export function comparisonOf(match: NftMatch): Comparison {
 
 /** NFPROTO_* of linux/netfilter.h. */
 const nfprotoNumbers = { ipv4: 2, ipv6: 10 } as const;
-const l4protoNumbers = { ...l4protoWords, ...l4protoAliases };
-const icmpv6TypeNumbers = { ...icmpv6Types, ...icmpv6Aliases };
 
 function value(key: Key, op: NftOp = '==', intervals: readonly Interval[]): ValueComparison {
   if (intervals.length === 0) throw new InvalidRule('a match has no value');

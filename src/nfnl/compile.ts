@@ -9,7 +9,7 @@ import { type Key, valueHex } from './key.ts';
 import { completeRule, type ProtocolContext, protocolsAt } from './protocol.ts';
 import type { NftFamily, NftMatch, NftRule } from './ruleset.ts';
 import { statementExprs } from './statement.ts';
-import { l4protoAliases, l4protoWords } from './symbols.ts';
+import { l4protoNumbers } from './symbols.ts';
 
 // linux/netfilter/nf_tables.h
 const NFT_REG_1 = 1;
@@ -28,8 +28,23 @@ const NFT_RANGE_NEQ = 1;
 const cmpOps = { eq: 0, neq: 1, lte: 3, gte: 5 } as const;
 const NFPROTO = { ip: '02', ip6: '0a' } as const;
 
+/** A table is checked before it is applied and described after, and each needs its expressions; rules are never changed. */
+const compiled: Readonly<Record<NftFamily, WeakMap<NftRule, readonly Expr[]>>> = {
+  inet: new WeakMap(),
+  ip: new WeakMap(),
+  ip6: new WeakMap(),
+};
+
 /** The expressions of the rule, in a table of the family. Throws InvalidRule for what cannot be. */
-export function compileRule(family: NftFamily, rule: NftRule): Expr[] {
+export function compileRule(family: NftFamily, rule: NftRule): readonly Expr[] {
+  const before = compiled[family].get(rule);
+  if (before !== undefined) return before;
+  const exprs = compile(family, rule);
+  compiled[family].set(rule, exprs);
+  return exprs;
+}
+
+function compile(family: NftFamily, rule: NftRule): Expr[] {
   const complete = completeRule(family, rule);
   const exprs: Expr[] = [];
   for (const { match, implied } of protocolsAt(family, complete.matches)) {
@@ -46,7 +61,7 @@ function impliedExprs(implied: ProtocolContext): Expr[] {
     exprs.push({ expr: 'meta', key: NFT_META_NFPROTO, dreg: NFT_REG_1 }, cmp('eq', NFPROTO[implied.network]));
   }
   if (implied.transport !== undefined) {
-    const number = { ...l4protoWords, ...l4protoAliases }[implied.transport] ?? 0;
+    const number = l4protoNumbers[implied.transport] ?? 0;
     exprs.push(
       { expr: 'meta', key: NFT_META_L4PROTO, dreg: NFT_REG_1 },
       cmp('eq', number.toString(16).padStart(2, '0')),

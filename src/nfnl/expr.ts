@@ -177,8 +177,15 @@ export function writeData(writer: MessageWriter, attribute: number, hex: string)
   writer.endNest(data);
 }
 
+const fields = new Map(
+  Object.entries<Readonly<Record<string, Field>>>(layouts).map(([expr, layout]) => [
+    expr,
+    Object.entries(layout),
+  ]),
+);
+
 function fieldsOf(expr: keyof Layouts): readonly (readonly [string, Field])[] {
-  return Object.entries(layouts[expr] satisfies Readonly<Record<string, Field>>);
+  return fields.get(expr) ?? [];
 }
 
 function writePlain(writer: MessageWriter, expr: PlainExpr): void {

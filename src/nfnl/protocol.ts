@@ -5,7 +5,7 @@
 import { assertNever } from '../base/result.ts';
 import { InvalidRule } from './invalid-rule.ts';
 import type { NftFamily, NftMatch, NftReject, NftRule, NftStatement } from './ruleset.ts';
-import { l4protoAliases, l4protoWords, wordOf } from './symbols.ts';
+import { l4protoNumbers, l4protoWords, wordOf } from './symbols.ts';
 
 /** What is known, or what has to be matched in addition. */
 export type ProtocolContext = {
@@ -23,19 +23,19 @@ export function protocolsAt(family: NftFamily, matches: readonly NftMatch[]): St
   return walk(family, matches).steps;
 }
 
-function walk(
-  family: NftFamily,
-  matches: readonly NftMatch[],
-): { readonly steps: Step[]; readonly known: ProtocolContext } {
-  let known: ProtocolContext = family === 'inet' ? {} : { network: family };
+type Walk = { readonly steps: Step[]; readonly known: ProtocolContext };
+
+const nothing: ProtocolContext = {};
+
+function walk(family: NftFamily, matches: readonly NftMatch[]): Walk {
+  let known: ProtocolContext = family === 'inet' ? nothing : { network: family };
   const steps: Step[] = [];
   for (const match of matches) {
     const implied = missing(known, needsOf(match, known));
-    known = { ...known, ...implied, ...saidBy(family, match, { ...known, ...implied }) };
-    steps.push({
-      match,
-      implied: implied.network === undefined && implied.transport === undefined ? [] : [implied],
-    });
+    if (implied !== nothing) known = { ...known, ...implied };
+    const said = saidBy(family, match, known);
+    if (said !== nothing) known = { ...known, ...said };
+    steps.push({ match, implied: implied === nothing ? [] : [implied] });
   }
   return { steps, known };
 }
@@ -50,7 +50,7 @@ function needsOf(match: NftMatch, known: ProtocolContext): ProtocolContext {
     case 'dport':
       if (match.protocol !== 'th') return { transport: match.protocol };
       if (known.transport === undefined) throw new InvalidRule('"th" needs a match of l4proto before it');
-      return {};
+      return nothing;
     case 'icmp type': {
       const network = match.protocol === 'icmp' ? 'ip' : 'ip6';
       const transport = match.protocol === 'icmp' ? 'icmp' : 'ipv6-icmp';
@@ -66,26 +66,25 @@ function needsOf(match: NftMatch, known: ProtocolContext): ProtocolContext {
     case 'ct status':
     case 'fib daddr type':
     case 'mark':
-      return {};
+      return nothing;
     default:
       return assertNever(match);
   }
 }
 
 function missing(known: ProtocolContext, needs: ProtocolContext): ProtocolContext {
+  const network = lacks(known.network, needs.network);
+  const transport = lacks(known.transport, needs.transport);
+  if (!network && !transport) return nothing;
   return {
-    ...missingOne('network', known.network, needs.network),
-    ...missingOne('transport', known.transport, needs.transport),
-  };
+    ...(network ? { network: needs.network } : nothing),
+    ...(transport ? { transport: needs.transport } : nothing),
+  } as ProtocolContext;
 }
 
-function missingOne(
-  layer: keyof ProtocolContext,
-  known: string | undefined,
-  needed: string | undefined,
-): ProtocolContext {
-  if (needed === undefined || needed === known) return {};
-  if (known === undefined) return { [layer]: needed };
+function lacks(known: string | undefined, needed: string | undefined): boolean {
+  if (needed === undefined || needed === known) return false;
+  if (known === undefined) return true;
   throw new InvalidRule(`conflicting protocols: ${known} and ${needed}`);
 }
 
@@ -93,21 +92,21 @@ function missingOne(
 function saidBy(family: NftFamily, match: NftMatch, known: ProtocolContext): ProtocolContext {
   if (match.match === 'nfproto') {
     if (family !== 'inet') throw new InvalidRule('meta nfproto is only useful in the inet family');
-    if (match.op === '!=') return {};
+    if (match.op === '!=') return nothing;
     const network = match.value === 'ipv4' ? 'ip' : 'ip6';
     missing(known, { network });
     return { network };
   }
-  if (match.match !== 'l4proto' || match.op === '!=') return {};
+  if (match.match !== 'l4proto' || match.op === '!=') return nothing;
   const [only, ...more] = new Set(match.protocols.map(protocolWord));
-  if (only === undefined) return {};
+  if (only === undefined) return nothing;
   const transport = more.length > 0 ? several : only;
   missing(known, { transport });
   return { transport };
 }
 
 function protocolWord(protocol: string | number): string {
-  const number = typeof protocol === 'number' ? protocol : { ...l4protoWords, ...l4protoAliases }[protocol];
+  const number = typeof protocol === 'number' ? protocol : l4protoNumbers[protocol];
   return number === undefined ? String(protocol) : wordOf(l4protoWords, number);
 }
 

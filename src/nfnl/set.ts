@@ -83,16 +83,16 @@ function before(hex: string, bytes: number): string {
 export function writeSet(
   writer: MessageWriter,
   table: string,
-  set: AnonymousSet & { readonly id: number },
+  { id, set, points }: { readonly id: number; readonly set: AnonymousSet; readonly points: number },
 ): void {
   writer.attrString(NFTA_SET_TABLE, table);
   writer.attrString(NFTA_SET_NAME, ANONYMOUS_NAME);
   writer.attrBe32(NFTA_SET_FLAGS, NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | (set.ranges ? NFT_SET_INTERVAL : 0));
   writer.attrBe32(NFTA_SET_KEY_TYPE, set.datatype);
   writer.attrBe32(NFTA_SET_KEY_LEN, set.bytes);
-  writer.attrBe32(NFTA_SET_ID, set.id);
+  writer.attrBe32(NFTA_SET_ID, id);
   const description = writer.nest(NFTA_SET_DESC | NESTED);
-  writer.attrBe32(NFTA_SET_DESC_SIZE, setPoints(set).length);
+  writer.attrBe32(NFTA_SET_DESC_SIZE, points);
   writer.endNest(description);
   const userdata = udata(UDATA_SET_KEYBYTEORDER, byteorders[orderOf(set.datatype)]);
   const merge = set.ranges ? udata(UDATA_SET_MERGE_ELEMENTS, 1) : Buffer.alloc(0);
@@ -107,9 +107,8 @@ function udata(type: number, value: number): Buffer {
   return bytes;
 }
 
-/** The points of the set in portions that fit into one NFT_MSG_NEWSETELEM each. */
-export function pointPortions(set: AnonymousSet): SetPoint[][] {
-  const points = setPoints(set);
+/** The points in portions that fit into one NFT_MSG_NEWSETELEM each. */
+export function pointPortions(points: readonly SetPoint[]): SetPoint[][] {
   const portions: SetPoint[][] = [];
   for (let i = 0; i < points.length; i += ELEMENTS_PER_MESSAGE) {
     portions.push(points.slice(i, i + ELEMENTS_PER_MESSAGE));

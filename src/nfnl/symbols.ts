@@ -21,7 +21,8 @@ export const l4protoWords: Words = {
   sctp: 132,
   udplite: 136,
 };
-export const l4protoAliases: Words = { icmpv6: 58 };
+/** With the aliases that nft reads besides. */
+export const l4protoNumbers: Words = { ...l4protoWords, icmpv6: 58 };
 
 export const icmpTypes: Words = {
   'echo-reply': 0,
@@ -61,7 +62,7 @@ export const icmpv6Types: Words = {
   'ind-neighbor-advert': 142,
   'mld2-listener-report': 143,
 };
-export const icmpv6Aliases: Words = { 'mld-listener-reduction': 132 };
+export const icmpv6TypeNumbers: Words = { ...icmpv6Types, 'mld-listener-reduction': 132 };
 
 export const ctStates: Words = { invalid: 1, established: 2, related: 4, new: 8, untracked: 64 };
 export const ctStatuses: Words = {
@@ -125,6 +126,6 @@ export const logLevels: Words = {
 
 /** The word of a number, or the number as text. */
 export function wordOf(words: Words, value: number): string {
-  for (const [word, number] of Object.entries(words)) if (number === value) return word;
+  for (const word in words) if (words[word] === value) return word;
   return String(value);
 }
