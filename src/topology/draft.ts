@@ -38,8 +38,8 @@ export type DraftInterface = {
   readonly path: Path;
   /** The keys of both places put together, but for `addresses`. */
   readonly keys: InterfaceKeys;
-  /** Where each key stands. */
-  readonly keyPaths: Map<string, Path>;
+  /** Where each key stands: the path of the mapping that has it. */
+  readonly keyHomes: Map<string, Path>;
   readonly addresses: Placed<AddressFile>[];
   readonly slots: AddressSlot[];
   /** The other end, when a link ends here. */
@@ -95,6 +95,12 @@ export type Lowering = {
   /** Subnets that pools handed out. */
   readonly allocated: IpPrefix[];
 };
+
+/** Where a key of an interface stands, or the interface where the file does not have the key. */
+export function keyPath(draft: DraftInterface, key: string): Path {
+  const home = draft.keyHomes.get(key);
+  return home === undefined ? draft.path : [...home, key];
+}
 
 /** The interfaces of a node by the names a user may call them: full name or kernel name. */
 export function findInterface(node: DraftNode, name: string): DraftInterface | undefined {

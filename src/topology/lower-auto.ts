@@ -13,7 +13,7 @@ import {
   subnetOf,
 } from '../base/ip.ts';
 import type { AddressSlot, DraftInterface, Lowering } from './draft.ts';
-import { findInterface } from './draft.ts';
+import { findInterface, keyPath } from './draft.ts';
 import { Addresses, Pool, Subnets } from './ipam.ts';
 import { addressesOf, interfaceAddress } from './lower-addresses.ts';
 import type { Path } from './problems.ts';
@@ -145,7 +145,7 @@ class Allocator {
   private readSubnets(draft: DraftInterface): void {
     if (draft.keys.type !== 'bridge') return;
     const keys = draft.keys as { subnet?: string | string[]; gateway?: string | string[] };
-    const base = (key: string): Path => draft.keyPaths.get(key) ?? draft.path;
+    const base = (key: string): Path => keyPath(draft, key);
     const ranges: { 4?: Range; 6?: Range } = {};
     for (const { value, path } of members<string>(keys.subnet, base('subnet'))) {
       const subnet = readPrefix(value, { report: this.lab.report, path });
@@ -167,10 +167,7 @@ class Allocator {
   /** A gateway that the file names is nobody else's address. */
   private readGateways(draft: DraftInterface, ranges: Ranges): void {
     const keys = draft.keys as { gateway?: string | string[] };
-    for (const { value, path } of members<string>(
-      keys.gateway,
-      draft.keyPaths.get('gateway') ?? draft.path,
-    )) {
+    for (const { value, path } of members<string>(keys.gateway, keyPath(draft, 'gateway'))) {
       const gateway = readAddress(value, { report: this.lab.report, path });
       if (gateway === undefined) continue;
       const range = ranges[ipFamily(gateway)];
@@ -239,7 +236,7 @@ class Allocator {
       if (ip === undefined) continue;
       range.gateway = addressOf(ip);
       if (own !== undefined) continue;
-      const path = lan.bridge.keyPaths.get('subnet') ?? lan.bridge.path;
+      const path = keyPath(lan.bridge, 'subnet');
       lan.bridge.slots.push({ path, auto: false, resolved: [interfaceAddress(ip, path)] });
     }
   }

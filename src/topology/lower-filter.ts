@@ -14,7 +14,7 @@ import type {
 } from '../model/filter.ts';
 import type { DraftNode, Lowering } from './draft.ts';
 import { findInterface } from './draft.ts';
-import { given } from './lower-interfaces.ts';
+import { given } from './given.ts';
 import { type Path, pathText } from './problems.ts';
 import type { FirewallRuleFile, NatRuleFile } from './schema-filter.ts';
 import { didYouMean } from './suggest.ts';

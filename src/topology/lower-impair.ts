@@ -2,7 +2,7 @@
 
 import type { Impairment } from '../model/lab.ts';
 import type { Lowering } from './draft.ts';
-import { given } from './lower-interfaces.ts';
+import { given } from './given.ts';
 import type { Path } from './problems.ts';
 import type { LinkFile } from './schema.ts';
 import type { EndpointFile, ImpairFile } from './schema-interface.ts';

@@ -5,7 +5,8 @@ import { ipFamily } from '../base/ip.ts';
 import { type IfName, parseIfName } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
 import type { BridgePort, EndRef, Interface, InterfaceType } from '../model/interface.ts';
-import { type DraftInterface, type DraftNode, findInterface, type Lowering } from './draft.ts';
+import { type DraftInterface, type DraftNode, findInterface, keyPath, type Lowering } from './draft.ts';
+import { given } from './given.ts';
 import { addressesOf } from './lower-addresses.ts';
 import { findNode, HOST } from './lower-nodes.ts';
 import { lowerWireguard } from './lower-wireguard.ts';
@@ -52,7 +53,7 @@ function lowerInterface(lab: Lowering, draft: DraftInterface): Interface | undef
 }
 
 function at(lab: Lowering, draft: DraftInterface, key: string): { report: Lowering['report']; path: Path } {
-  return { report: lab.report, path: draft.keyPaths.get(key) ?? draft.path };
+  return { report: lab.report, path: keyPath(draft, key) };
 }
 
 /** A default is for what sends frames itself; a VLAN or a tunnel takes what its parent leaves it. */
@@ -68,7 +69,7 @@ function hasIpv6(lab: Lowering, draft: DraftInterface): boolean {
   const { ipv6 } = draft.keys;
   if (ipv6 === false && addressed) {
     const message = 'the interface has an IPv6 address, and `ipv6: false` as well';
-    lab.report.fail(draft.keyPaths.get('ipv6') ?? draft.path, 'INTERFACE_CONFLICT', message);
+    lab.report.fail(keyPath(draft, 'ipv6'), 'INTERFACE_CONFLICT', message);
   }
   if (addressed) return true;
   if (ipv6 !== undefined) return ipv6;
@@ -87,7 +88,7 @@ function isSwitch(draft: DraftInterface): boolean {
 }
 
 function readMaster(lab: Lowering, draft: DraftInterface, name: string): IfName | undefined {
-  return readDevice(lab, { node: draft.node, name, path: draft.keyPaths.get('master') ?? draft.path });
+  return readDevice(lab, { node: draft.node, name, path: keyPath(draft, 'master') });
 }
 
 /** An interface of the node by its name. The machine has others than those of the file. */
@@ -118,7 +119,7 @@ function interfaceList(node: DraftNode): string | undefined {
 function readPort(lab: Lowering, draft: DraftInterface): BridgePort {
   const { vlans, ...rest } = draft.keys.port ?? {};
   if (vlans === undefined) return rest;
-  const path = [...(draft.keyPaths.get('port') ?? draft.path), 'vlans'];
+  const path = [...keyPath(draft, 'port'), 'vlans'];
   const ranges = vlans.flatMap((value, index) => readVlans(lab, value, [...path, index]) ?? []);
   return { ...rest, vlans: ranges };
 }
@@ -223,12 +224,6 @@ function lowerTyped(
   }
 }
 
-/** Without the keys that are undefined (exactOptionalPropertyTypes). */
-export function given<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
-}
-
 /** A time of the file in the kernel's unit, given as its number of microseconds. */
 function readTime(
   lab: Lowering,
@@ -262,7 +257,7 @@ function lowerBridge(lab: Lowering, draft: DraftInterface, keys: FileOf<'bridge'
 
 /** `eth0` of the same node, or `node:eth0`. */
 function readLinkKey(lab: Lowering, draft: DraftInterface, text: string): EndRef | undefined {
-  const path = draft.keyPaths.get('link') ?? draft.path;
+  const path = keyPath(draft, 'link');
   const colon = text.indexOf(':');
   if (colon < 0) {
     const ifname = readDevice(lab, { node: draft.node, name: text, path });
@@ -293,7 +288,7 @@ function lowerVxlan(lab: Lowering, draft: DraftInterface, keys: FileOf<'vxlan'>)
     const text = keys[key];
     return text === undefined ? undefined : readAddress(text, at(lab, draft, key));
   };
-  const remotesPath = draft.keyPaths.get('remotes') ?? draft.path;
+  const remotesPath = keyPath(draft, 'remotes');
   const remotes = (keys.remotes ?? []).flatMap(
     (text, index) => readAddress(text, { report: lab.report, path: [...remotesPath, index] }) ?? [],
   );

@@ -3,11 +3,11 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { IfName } from '../base/names.ts';
-import type { DraftInterface, DraftNode, Lowering, Placed } from './draft.ts';
+import { type DraftInterface, type DraftNode, keyPath, type Lowering, type Placed } from './draft.ts';
 import { BRIDGE, findNode, HOST } from './lower-nodes.ts';
 import type { Path } from './problems.ts';
 import type { LinkFile } from './schema.ts';
-import type { EndpointFile, InterfaceFile } from './schema-interface.ts';
+import type { AddressFile, EndpointFile, InterfaceFile } from './schema-interface.ts';
 import { bridgeKeys } from './schema-interface.ts';
 import { didYouMean } from './suggest.ts';
 import { quote } from './values.ts';
@@ -27,13 +27,13 @@ export function draftInterfaces(lab: Lowering): void {
 
 /** Every namespace has `lo` from its birth; only its addresses, its MTU and its state can be chosen. */
 function checkLoopback(lab: Lowering, draft: DraftInterface): void {
-  const bad = [...draft.keyPaths.keys()].find((key) => key !== 'mtu' && key !== 'up');
+  const bad = [...draft.keyHomes.keys()].find((key) => key !== 'mtu' && key !== 'up');
   if (bad !== undefined) {
     const message = `${quote(bad)} cannot be chosen for \`lo\`, the loopback interface that every namespace has`;
     lab.report.add({
       code: 'NAME_RESERVED',
       message,
-      path: draft.keyPaths.get(bad) ?? draft.path,
+      path: keyPath(draft, bad),
       part: 'key',
     });
   } else if (draft.node.place === null) {
@@ -50,7 +50,7 @@ function newInterface(node: DraftNode, name: string, path: Path): DraftInterface
     ifname: name as IfName,
     path,
     keys: {},
-    keyPaths: new Map(),
+    keyHomes: new Map(),
     addresses: [],
     slots: [],
   };
@@ -75,40 +75,32 @@ function describe(
 ): void {
   const keys = draft.keys as Record<string, unknown>;
   for (const [key, value] of Object.entries(from.value)) {
-    const path = [...from.path, key];
     if (key === 'node' || key === 'interface' || key === 'impair') continue;
     if (key === 'addresses') {
-      for (const [index, entry] of ((value as InterfaceFile['addresses']) ?? []).entries()) {
-        addAddress(draft, { value: entry, path: [...path, index] });
-      }
+      const entries = (value as InterfaceFile['addresses']) ?? [];
+      const list = entries.map((entry, index) => ({ value: entry, path: [...from.path, key, index] }));
+      addAddresses(draft, list);
     } else if (typeof value === 'string' && (key === 'ipv4' || key === 'ipv6')) {
-      addAddress(draft, { value, path });
-    } else if (draft.keyPaths.has(key) && !isDeepStrictEqual(keys[key], value)) {
-      conflict(lab, draft, { key, path });
+      addAddresses(draft, [{ value, path: [...from.path, key] }]);
+    } else if (draft.keyHomes.has(key) && !isDeepStrictEqual(keys[key], value)) {
+      conflict(lab, draft, { key, path: [...from.path, key] });
     } else {
       keys[key] = value;
-      if (!draft.keyPaths.has(key)) draft.keyPaths.set(key, path);
+      if (!draft.keyHomes.has(key)) draft.keyHomes.set(key, from.path);
     }
   }
 }
 
-/** The same address in both descriptions is one address. */
-function addAddress(draft: DraftInterface, address: DraftInterface['addresses'][number]): void {
-  if (
-    !draft.addresses.some(
-      (known) => isDeepStrictEqual(known.value, address.value) && !sameList(known.path, address.path),
-    )
-  ) {
-    draft.addresses.push(address);
+/** The same address in both descriptions is one address; twice in one of them is a mistake that the rules report. */
+function addAddresses(draft: DraftInterface, added: readonly Placed<AddressFile>[]): void {
+  const known = new Set(draft.addresses.map(({ value }) => JSON.stringify(value)));
+  for (const address of added) {
+    if (known.size === 0 || !known.has(JSON.stringify(address.value))) draft.addresses.push(address);
   }
 }
 
-function sameList(a: Path, b: Path): boolean {
-  return isDeepStrictEqual(a.slice(0, -1), b.slice(0, -1));
-}
-
 function conflict(lab: Lowering, draft: DraftInterface, { key, path }: { key: string; path: Path }): void {
-  const first = draft.keyPaths.get(key) ?? draft.path;
+  const first = keyPath(draft, key);
   lab.report.add({
     code: 'INTERFACE_CONFLICT',
     message: `${quote(key)} of ${draft.node.name}:${draft.name} is another here than at the first place`,
@@ -236,7 +228,7 @@ function attach(lab: Lowering, end: End, namer: Namer): DraftInterface {
   const draft = end.node.interfaces.get(name) ?? newInterface(end.node, name, end.path);
   if (draft.keys.type !== undefined && draft.keys.type !== 'veth') {
     const message = `a link ends at ${end.node.name}:${name}, which is a ${draft.keys.type} and not the end of a wire`;
-    const related = { message: 'its type', path: draft.keyPaths.get('type') ?? draft.path };
+    const related = { message: 'its type', path: keyPath(draft, 'type') };
     lab.report.add({ code: 'INTERFACE_CONFLICT', message, path: end.path, related });
   }
   if (typeof end.file !== 'string') describe(lab, draft, { value: end.file, path: end.path });
@@ -249,11 +241,12 @@ function shareKeys(lab: Lowering, { file, path, ends }: ReadLink, drafts: readon
   for (const [index, draft] of drafts.entries()) {
     if (file.mtu !== undefined && draft.keys.mtu === undefined) {
       draft.keys.mtu = file.mtu;
-      draft.keyPaths.set('mtu', [...path, 'mtu']);
+      draft.keyHomes.set('mtu', path);
     }
     for (const family of ['ipv4', 'ipv6'] as const) {
       const value = file[family]?.[index];
-      if (value !== undefined && value !== '') addAddress(draft, { value, path: [...path, family, index] });
+      if (value !== undefined && value !== '')
+        addAddresses(draft, [{ value, path: [...path, family, index] }]);
     }
   }
   for (const family of ['ipv4', 'ipv6'] as const) {

@@ -5,8 +5,9 @@ import { type IpAddress, type IpFamily, type IpPrefix, ipFamily } from '../base/
 import type { Result } from '../base/result.ts';
 import type { Neighbour, Nexthop, Route } from '../model/route.ts';
 import type { DraftNode, Lowering, Report } from './draft.ts';
+import { given } from './given.ts';
 import { addressesOf } from './lower-addresses.ts';
-import { given, readDevice } from './lower-interfaces.ts';
+import { readDevice } from './lower-interfaces.ts';
 import { type Path, pathText } from './problems.ts';
 import { parseNeighbourText, parseRouteText, type TextProblem } from './route-text.ts';
 import type { NeighbourFile, NexthopFile, RouteFile } from './schema-node.ts';

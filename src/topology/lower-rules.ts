@@ -5,7 +5,8 @@
 import { type IpFamily, ipFamily } from '../base/ip.ts';
 import type { Rule } from '../model/route.ts';
 import type { DraftNode, Lowering } from './draft.ts';
-import { given, readDevice } from './lower-interfaces.ts';
+import { given } from './given.ts';
+import { readDevice } from './lower-interfaces.ts';
 import { type Entry, entryObject, readTable } from './lower-routes.ts';
 import { pathText } from './problems.ts';
 import { parseRuleText } from './route-text.ts';

@@ -2,7 +2,7 @@
 
 import { ipFamily, parseIpAddress, parseIpInterface } from '../base/ip.ts';
 import type { InterfaceType, WireguardPeer } from '../model/interface.ts';
-import type { DraftInterface, Lowering } from './draft.ts';
+import { type DraftInterface, keyPath, type Lowering } from './draft.ts';
 import type { Path } from './problems.ts';
 import type { InterfaceFile, WireguardPeerFile } from './schema-interface.ts';
 import { parseDuration } from './units.ts';
@@ -16,9 +16,8 @@ export function lowerWireguard(
   draft: DraftInterface,
   keys: WireguardFile,
 ): InterfaceType | undefined {
-  const keyPath = draft.keyPaths.get('private_key') ?? draft.path;
-  const private_key = readKey(lab, keys.private_key, keyPath);
-  const base = draft.keyPaths.get('peers') ?? draft.path;
+  const private_key = readKey(lab, keys.private_key, keyPath(draft, 'private_key'));
+  const base = keyPath(draft, 'peers');
   const peers = (keys.peers ?? []).flatMap((peer, index) => lowerPeer(lab, peer, [...base, index]) ?? []);
   if (private_key === undefined) return undefined;
   return {

@@ -6,12 +6,13 @@ import type { LabName, NodeName } from '../base/names.ts';
 import { parseNodeName } from '../base/names.ts';
 import type { Lab, Link, Node } from '../model/lab.ts';
 import { type DraftNode, type Lowering, Report } from './draft.ts';
+import { given } from './given.ts';
 import { readAddresses } from './lower-addresses.ts';
 import { allocate } from './lower-auto.ts';
 import { lowerContainer } from './lower-container.ts';
 import { lowerFirewall, lowerNat } from './lower-filter.ts';
 import { lowerImpairs } from './lower-impair.ts';
-import { given, lowerInterfaces, refTo } from './lower-interfaces.ts';
+import { lowerInterfaces, refTo } from './lower-interfaces.ts';
 import { draftInterfaces, draftLinks } from './lower-links.ts';
 import { assignIfnames } from './lower-names.ts';
 import { draftNodes } from './lower-nodes.ts';
@@ -107,8 +108,8 @@ function lowerNode(lab: Lowering, node: DraftNode): Node {
 function labName(lab: Lowering, { prefix, defaultName }: LowerOptions): LabName {
   const { file, report } = lab;
   if (lab.prefix !== '') checkPrefix(lab, prefix === undefined);
-  const given = file.name === undefined ? undefined : String(file.name);
-  const name = given ?? defaultName;
+  const own = file.name === undefined ? undefined : String(file.name);
+  const name = own ?? defaultName;
   if (name === undefined) {
     report.add({
       code: 'MISSING_KEY',

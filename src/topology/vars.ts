@@ -3,7 +3,7 @@
 // without a brace is left alone: commands in `exec` and `run` are full of them.
 
 import type { ErrorCode } from '../base/error-catalogue.ts';
-import type { Path, PathProblem } from './problems.ts';
+import type { PathProblem } from './problems.ts';
 import { didYouMean } from './suggest.ts';
 
 export type VarSources = {
@@ -46,25 +46,43 @@ class Substitution {
 
   run(tree: unknown): unknown {
     if (!isMapping(tree)) return tree;
-    return this.mapping(tree, [], 'vars');
+    return this.mapping(tree, 'vars');
   }
 
-  private walk(value: unknown, path: Path): unknown {
-    if (typeof value === 'string') return value.includes('$') ? this.text(value, path) : value;
-    if (Array.isArray(value)) return this.list(value, path);
-    return isMapping(value) ? this.mapping(value, path) : value;
+  /** The way to the value at hand; copied only where there is a problem. */
+  private readonly steps: (string | number)[] = [];
+
+  private walk(value: unknown, step: string | number): unknown {
+    if (typeof value === 'string' && !value.includes('$')) return value;
+    this.steps.push(step);
+    const result = this.replace(value);
+    this.steps.pop();
+    return result;
+  }
+
+  private replace(value: unknown): unknown {
+    if (typeof value === 'string') return this.text(value);
+    if (Array.isArray(value)) return this.list(value);
+    return isMapping(value) ? this.mapping(value) : value;
   }
 
   /** The same list where nothing in it changed, so that a file without variables is not copied. */
-  private list(list: readonly unknown[], path: Path): unknown {
-    const result = list.map((member, index) => this.walk(member, [...path, index]));
-    return result.some((member, index) => member !== list[index]) ? result : list;
+  private list(list: readonly unknown[]): unknown {
+    let changed: unknown[] | undefined;
+    for (let index = 0; index < list.length; index++) {
+      const value = this.walk(list[index], index);
+      if (value === list[index]) continue;
+      changed ??= [...list];
+      changed[index] = value;
+    }
+    return changed ?? list;
   }
 
-  private mapping(mapping: Readonly<Record<string, unknown>>, path: Path, except?: string): unknown {
+  private mapping(mapping: Readonly<Record<string, unknown>>, except?: string): unknown {
     let changed: Record<string, unknown> | undefined;
-    for (const [key, member] of Object.entries(mapping)) {
-      const value = key === except ? member : this.walk(member, [...path, key]);
+    for (const key of Object.keys(mapping)) {
+      const member = mapping[key];
+      const value = key === except ? member : this.walk(member, key);
       if (value === member) continue;
       changed ??= Object.assign(Object.create(null) as Record<string, unknown>, mapping);
       changed[key] = value;
@@ -72,27 +90,27 @@ class Substitution {
     return changed ?? mapping;
   }
 
-  private text(text: string, path: Path): unknown {
+  private text(text: string): unknown {
     // A value that is one variable and nothing else takes the type of what the variable brings: `mtu: ${MTU:-1500}`.
     const whole = /^\$\{([^}]*)\}$/.exec(text);
     if (whole !== null) {
-      const found = this.lookUp(whole[1] ?? '', path);
+      const found = this.lookUp(whole[1] ?? '');
       return typeof found === 'string' ? scalarOf(found) : found;
     }
     return text.replace(pattern, (match, inner: string | undefined, close: string | undefined) => {
       if (match === '$$') return '$';
-      if (close !== undefined) return String(this.lookUp(inner ?? '', path) ?? '');
+      if (close !== undefined) return String(this.lookUp(inner ?? '') ?? '');
       const hint = 'close it with "}", or write "$${" for a plain "${"';
-      this.fail(path, { code: 'VAR_SYNTAX', message: `"${match}" has no closing brace`, hint });
+      this.fail({ code: 'VAR_SYNTAX', message: `"${match}" has no closing brace`, hint });
       return '';
     });
   }
 
-  private lookUp(inner: string, path: Path): Scalar {
+  private lookUp(inner: string): Scalar {
     const match = reference.exec(inner);
     if (match === null) {
       const message = `"\${${inner}}" is not a variable`;
-      this.fail(path, {
+      this.fail({
         code: 'VAR_SYNTAX',
         message,
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the words of the topology file
@@ -112,7 +130,7 @@ class Substitution {
       ...Object.keys(this.sources.env),
     ];
     const hint = didYouMean(name, names) ?? `give --var ${name}=..., or write \${${name}:-default}`;
-    this.fail(path, { code: 'VAR_UNSET', message: `the variable ${name} has no value`, hint });
+    this.fail({ code: 'VAR_UNSET', message: `the variable ${name} has no value`, hint });
     return '';
   }
 
@@ -130,8 +148,8 @@ class Substitution {
     );
   }
 
-  private fail(path: Path, problem: { code: ErrorCode; message: string; hint: string }): void {
-    this.problems.push({ ...problem, path });
+  private fail(problem: { code: ErrorCode; message: string; hint: string }): void {
+    this.problems.push({ ...problem, path: [...this.steps] });
   }
 }
 
