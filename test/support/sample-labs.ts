@@ -85,7 +85,7 @@ export function sysctl(key: string, value: string): Node['sysctls'][number] {
 }
 
 export function lab(name: string, nodes: readonly Node[]): Lab {
-  return { name: name as LabName, prefix: '', nodes, links: [], tests: [] };
+  return { name: name as LabName, prefix: '', nodes, links: [], tests: [], allocated: [] };
 }
 
 /** The two ends of one wire, of which one is the machine itself. */
@@ -135,4 +135,224 @@ export function ring(n: number): Lab {
     );
   });
   return lab('ring', routers);
+}
+
+/** One of everything that the kernel of a plain machine can make without modules. */
+export function everything(): Lab {
+  const gateway = node(
+    'gw',
+    [
+      iface('lo', { type: 'loopback' }, ['10.255.0.1/32', '2001:db8:ff::1/128']),
+      veth('eth0', end('sw', 'p1'), ['10.1.1.254/24', '2001:db8:1::fe/64']),
+      veth('uplink', end('host', 'uplink'), ['192.0.2.2/30']),
+      veth('averylongint0', end('m2', 'eth9'), ['10.9.0.1/31'], { altname: 'a-very-long-interface-name' }),
+    ],
+    {
+      kind: 'router',
+      sysctls: [
+        sysctl('net.ipv4.conf.eth0.rp_filter', '2'),
+        sysctl('net.ipv4.ip_forward', '1'),
+        sysctl('net.ipv6.conf.all.forwarding', '1'),
+        sysctl('net.ipv4.ping_group_range', '0 2147483647'),
+      ],
+      routes: [
+        route('0.0.0.0/0', { via: ip('192.0.2.1'), metric: 50 }),
+        route('10.77.0.0/16', {
+          nexthops: [
+            { via: ip('10.1.1.1'), weight: 2 },
+            { via: ip('10.1.1.2'), dev: ifname('eth0') },
+          ],
+        }),
+        route('10.66.0.0/16', { via: ip('10.55.0.1'), table: 100 }),
+        route('10.55.0.1/32', { dev: ifname('eth0'), scope: 'link' }),
+        route('10.44.0.0/16', { type: 'blackhole' }),
+        route('10.43.0.0/16', { type: 'unreachable' }),
+        route('10.42.0.0/16', { type: 'prohibit', metric: 7 }),
+        route('10.41.0.0/16', { via: ip('203.0.113.9'), dev: ifname('uplink'), onlink: true, mtu: 1400 }),
+        route('2001:db8:77::/48', { via: ip('2001:db8:1::1'), src: ip('2001:db8:ff::1') }),
+        route('::/0', { nexthops: [{ via: ip('2001:db8:1::1') }, { via: ip('2001:db8:1::2') }] }),
+        route('2001:db8:44::/48', { type: 'unreachable' }),
+      ],
+      rules: [
+        {
+          family: 4,
+          from: prefix('10.1.1.0/24'),
+          iif: ifname('eth0'),
+          priority: 1000,
+          action: { kind: 'lookup', table: 100 },
+          path: 'rules[0]',
+        },
+        {
+          family: 4,
+          not: true,
+          to: prefix('10.0.0.0/8'),
+          fwmark: 1,
+          fwmask: 255,
+          ipproto: 'tcp',
+          dport: { from: 80, to: 90 },
+          priority: 1001,
+          action: { kind: 'lookup', table: 254 },
+          suppress_prefixlength: 0,
+          path: 'rules[1]',
+        },
+        {
+          family: 6,
+          to: prefix('2001:db8:99::/48'),
+          priority: 1002,
+          action: { kind: 'prohibit' },
+          path: 'rules[2]',
+        },
+      ],
+      neighbours: [
+        { ip: ip('10.1.1.77'), dev: ifname('eth0'), lladdr: mac('02:00:00:00:00:77'), path: 'neighbours[0]' },
+        { ip: ip('10.1.1.78'), dev: ifname('eth0'), proxy: true, path: 'neighbours[1]' },
+      ],
+      nat: [
+        { kind: 'masquerade', out: 'uplink', path: 'nat[0]' },
+        { kind: 'masquerade', family: 6, out: 'up*', path: 'nat[1]' },
+        {
+          kind: 'snat',
+          family: 4,
+          out: 'uplink',
+          source: prefix('10.1.1.0/24'),
+          to: { address: { from: ip('192.0.2.2') } },
+          path: 'nat[2]',
+        },
+        {
+          kind: 'dnat',
+          family: 4,
+          in: 'uplink',
+          proto: 'tcp',
+          port: { from: 8080 },
+          to: { address: { from: ip('10.1.1.1') }, port: { from: 80 } },
+          path: 'nat[3]',
+        },
+      ],
+      firewall: {
+        input: {
+          policy: 'drop',
+          path: 'firewall.input',
+          rules: [
+            { ct: ['established', 'related'], counter: true, action: 'accept', path: 'r0' },
+            {
+              in: 'eth0',
+              proto: 'tcp',
+              port: [{ from: 22 }, { from: 80, to: 90 }],
+              source: [prefix('10.1.1.0/24'), prefix('2001:db8:1::/64')],
+              counter: false,
+              action: 'accept',
+              comment: 'from inside',
+              path: 'r1',
+            },
+            { proto: 'icmp', icmp_type: 'echo-request', counter: false, action: 'accept', path: 'r2' },
+            { counter: false, log: 'refused: ', action: 'reject', path: 'r3' },
+          ],
+        },
+        forward: { policy: 'accept', path: 'firewall.forward', rules: [] },
+      },
+    },
+  );
+  const bridge = node(
+    'sw',
+    [
+      iface('br0', {
+        type: 'bridge',
+        stp: true,
+        forward_delay: 4,
+        hello_time: 1,
+        max_age: 6,
+        ageing_time: 60,
+        priority: 4096,
+        mcast_snooping: false,
+        group_fwd_mask: 8,
+      }),
+      veth('p1', end('gw', 'eth0'), [], { master: ifname('br0') }),
+      veth('p2', end('m1', 'eth0'), [], {
+        master: ifname('br0'),
+        port: { cost: 50, priority: 8, hairpin: true, isolated: true, learning: false, guard: true },
+      }),
+      veth('p3', end('m2', 'eth0'), [], { master: ifname('br0'), mtu: 1400 }),
+      veth('p4', end('host', 'tohost'), [], { master: ifname('br0') }),
+    ],
+    { kind: 'bridge' },
+  );
+  /** Address 10.1.1.N on a port of the switch, and a vxlan over it to the other machine. */
+  const machine = (n: 1 | 2, extra: readonly Interface[], rest: Partial<Node> = {}): Node => {
+    const name = `m${n}`;
+    const wire = veth('eth0', end('sw', `p${n + 1}`), [`10.1.1.${n}/24`], {
+      mtu: 1400,
+      mac: mac(`02:00:00:00:01:0${n}`),
+    });
+    const overlay = iface(
+      'vx0',
+      {
+        type: 'vxlan',
+        id: 42,
+        local: ip(`10.1.1.${n}`),
+        remotes: [ip(`10.1.1.${3 - n}`)],
+        dstport: 4789,
+        link: end(name, 'eth0'),
+        learning: true,
+        ttl: 9,
+      },
+      [`10.200.0.${n}/24`],
+    );
+    return node(name, [wire, overlay, ...extra], rest);
+  };
+  const first = machine(
+    1,
+    [
+      iface('mv0', { type: 'macvlan', link: end('m1', 'eth0'), mode: 'bridge' }, ['10.1.1.11/24']),
+      iface('ifb0', { type: 'ifb' }, [], { up: false }),
+      iface('tap0', { type: 'tap', owner: 1000, group: 100 }, ['10.50.0.1/24'], { mtu: 1300 }),
+      iface('tun0', { type: 'tun' }, ['10.51.0.1/24']),
+      iface('small', { type: 'bridge' }, ['10.52.0.1/24'], { mtu: 1000 }),
+    ],
+    {
+      hosts: [{ address: ip('203.0.113.5'), names: ['outside', 'www.example'] }],
+      dns: {
+        servers: [ip('192.0.2.53'), ip('2001:db8::53')],
+        search: ['lab.example'],
+        options: ['timeout:1'],
+      },
+      exec: [
+        ['/bin/sh', '-c', "echo 'it''s' > /dev/null; : $HOME"],
+        ['ip', 'link', 'set', 'dev', 'eth0', 'txqueuelen', '77'],
+      ],
+    },
+  );
+  const second = machine(2, [veth('eth9', end('gw', 'averylongint0'), ['10.9.0.0/31'])]);
+  // A device that stands on one of another namespace.
+  const guest = node('guest', [
+    iface('mv1', { type: 'macvlan', link: end('m2', 'eth0'), mode: 'private' }, ['10.1.1.12/24'], {
+      mac: mac('02:00:00:00:01:12'),
+    }),
+  ]);
+  const host = node(
+    'host',
+    [
+      iface('xbr0', { type: 'bridge' }, ['172.31.250.1/24']),
+      veth('uplink', end('gw', 'uplink'), ['192.0.2.1/30']),
+      veth('tohost', end('sw', 'p4'), [], { master: ifname('xbr0') }),
+    ],
+    {
+      sysctls: [sysctl('net.ipv4.conf.uplink.forwarding', '1'), sysctl('net.ipv4.conf.lo.accept_local', '1')],
+      routes: [
+        route('10.1.1.0/24', { via: ip('192.0.2.2') }),
+        route('198.51.100.0/24', { type: 'blackhole' }),
+        route('10.200.0.0/24', { dev: ifname('uplink') }),
+      ],
+      rules: [
+        {
+          family: 4,
+          from: prefix('198.51.100.0/24'),
+          priority: 5000,
+          action: { kind: 'lookup', table: 77 },
+          path: 'r',
+        },
+      ],
+      nat: [{ kind: 'masquerade', out: 'nowhere0', source: prefix('192.0.2.0/30'), path: 'nat[0]' }],
+    },
+  );
+  return lab('everything', [guest, gateway, bridge, first, second, host]);
 }
