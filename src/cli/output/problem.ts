@@ -27,20 +27,43 @@ export function renderError(error: NslabError, style: Style): string {
 
 /** Several problems, an empty line between two, and at the end how many there are. */
 export function renderProblems(problems: readonly Problem[], style: Style): string {
+  const groups = sameWords(problems);
   // When there are too many, those that stop `up` are the ones to show.
-  const shown = problems.length > MOST_SHOWN ? worstFirst(problems).slice(0, MOST_SHOWN) : problems;
-  const blocks = problems
-    .filter((problem) => shown.includes(problem))
-    .map((problem) => renderProblem(problem, style));
-  const more = problems.length - shown.length;
+  const shown = groups.length > MOST_SHOWN ? worstFirst(groups).slice(0, MOST_SHOWN) : groups;
+  const blocks = groups.filter((group) => shown.includes(group)).map((group) => renderGroup(group, style));
+  const more = groups.length - shown.length;
   if (more > 0) blocks.push(`... and ${more} more\n`);
   if (problems.length > 1) blocks.push(`${summary(problems)}\n`);
   return blocks.join('\n');
 }
 
-function worstFirst(problems: readonly Problem[]): Problem[] {
-  const isWarning = (problem: Problem) => (problem.severity === 'warning' ? 1 : 0);
-  return [...problems].sort((a, b) => isWarning(a) - isWarning(b));
+type Group = readonly [Problem, ...Problem[]];
+
+/** A node that is missing is missing at each of its links: that is said once, with all its places. */
+function sameWords(problems: readonly Problem[]): Group[] {
+  const groups = new Map<string, [Problem, ...Problem[]]>();
+  for (const problem of problems) {
+    const key = JSON.stringify([problem.code, problem.message, problem.hint]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [problem]);
+    else group.push(problem);
+  }
+  return [...groups.values()];
+}
+
+function renderGroup([first, ...others]: Group, style: Style): string {
+  const lines = [...new Set(others.flatMap(({ where }) => where?.line ?? []))].filter(
+    (n) => n !== first.where?.line,
+  );
+  if (lines.length === 0) return renderProblem(first, style);
+  const listed =
+    lines.length > 8 ? `${lines.slice(0, 6).join(', ')} and ${lines.length - 6} more` : lines.join(', ');
+  return `${renderProblem(first, style)}  the same in line${lines.length === 1 ? '' : 's'} ${listed}\n`;
+}
+
+function worstFirst(groups: readonly Group[]): Group[] {
+  const isWarning = ([problem]: Group) => (problem.severity === 'warning' ? 1 : 0);
+  return [...groups].sort((a, b) => isWarning(a) - isWarning(b));
 }
 
 function summary(problems: readonly Problem[]): string {

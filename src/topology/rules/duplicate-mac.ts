@@ -6,6 +6,7 @@ import type { Member } from './segments.ts';
 
 export const duplicateMac: LabRule = (view) =>
   view.segments().flatMap((segment) => {
+    if (segment.members.every(({ iface }) => iface.mac === undefined)) return [];
     const firsts = new Map<string, Member>();
     return segment.members.flatMap((member): PathProblem[] => {
       const { iface, node } = member;

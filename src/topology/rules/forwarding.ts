@@ -23,6 +23,8 @@ export const forwarding: LabRule = (view) => {
 type Silent = { readonly owner: Assigned; readonly problem: PathProblem };
 
 function silentGateways(view: LabView, node: Node, route: Route): Silent[] {
+  // The default route that an `auto` address brings is not in the file, and mostly there is nothing behind that bridge.
+  if (!/\.routes\[\d+\]$/.test(route.path)) return [];
   return (route.nexthops ?? [route]).flatMap((way, index) => {
     const [owner, second] = way.via === undefined ? [] : view.ownersOf(way.via);
     // The machine's own sysctls are not in the file, and an address with two owners has no one gateway.
@@ -59,8 +61,14 @@ function problem(node: Node, owner: Assigned, path: PathProblem['path']): PathPr
     code: 'FORWARDING_OFF',
     severity: 'warning',
     message: `${gateway.name} is a gateway of ${node.name}, and it does not forward IPv${owner.family} packets`,
-    hint: `give ${gateway.name} "kind: router"`,
+    hint: forwardingHint(owner),
     path,
     related: { message: `${gateway.name} is described here`, path: pathOf(gateway), part: 'key' },
   };
+}
+
+function forwardingHint({ node, family }: Assigned): string {
+  if (node.kind === 'netns') return `give ${node.name} "kind: router"`;
+  const key = family === 4 ? 'net.ipv4.ip_forward' : 'net.ipv6.conf.all.forwarding';
+  return `add "sysctls: { ${key}: 1 }" to ${node.name}`;
 }

@@ -2,7 +2,6 @@
 // net/ipv6/route.c refuse others. That nobody has its address, or that its owner does not forward, the kernel cannot see.
 
 import { type IpAddress, ipFamily, prefixContains } from '../../base/ip.ts';
-import type { Interface } from '../../model/interface.ts';
 import type { Node } from '../../model/lab.ts';
 import type { Route } from '../../model/route.ts';
 import type { Path, PathProblem } from '../problems.ts';
@@ -20,16 +19,20 @@ type Hop = {
   readonly via: IpAddress;
   readonly dev: string | undefined;
   readonly onlink: boolean;
-  readonly path: Path;
+  /** Where the gateway stands in the route. A path is made of it only for a problem: there are many routes. */
+  readonly steps: readonly (string | number)[];
 };
+
+function viaPath({ route, steps }: Hop): Path {
+  return pathOf(route, ...steps);
+}
 
 function hopsOf(node: Node, route: Route): Hop[] {
   const ways = route.nexthops ?? [route];
   return ways.flatMap((way, index) => {
     if (way.via === undefined) return [];
-    const path =
-      route.nexthops === undefined ? pathOf(route, 'via') : pathOf(route, 'nexthops', index, 'via');
-    return { node, route, via: way.via, dev: way.dev, onlink: way.onlink === true, path };
+    const steps = route.nexthops === undefined ? ['via'] : ['nexthops', index, 'via'];
+    return { node, route, via: way.via, dev: way.dev, onlink: way.onlink === true, steps };
   });
 }
 
@@ -49,7 +52,8 @@ function check(view: LabView, hop: Hop): PathProblem[] {
   return nobodyThere(view, hop, usable);
 }
 
-function itself(view: LabView, { node, via, path }: Hop, own: Assigned): PathProblem {
+function itself(view: LabView, hop: Hop, own: Assigned): PathProblem {
+  const { node, via } = hop;
   const segment = view.segmentOf(own.iface);
   const far = segment?.members.find(
     (member) => member.node !== node && view.addresses(member.node, member.iface).length > 0,
@@ -62,17 +66,17 @@ function itself(view: LabView, { node, via, path }: Hop, own: Assigned): PathPro
       other === undefined
         ? 'name the address of the router at the other end of the wire'
         : `name the other end of the wire, perhaps ${other.address} (${other.node.name})`,
-    path,
+    path: viaPath(hop),
     related: { message: `${own.iface.name} has this address`, path: pathOf(own.entry) },
   };
 }
 
-function needsDev({ via, path }: Hop): PathProblem {
+function needsDev(hop: Hop): PathProblem {
   return {
     code: 'ROUTE_GATEWAY_UNREACHABLE',
-    message: `${via} is a link-local address, which every wire has`,
+    message: `${hop.via} is a link-local address, which every wire has`,
     hint: 'say on which wire the gateway is, with "dev"',
-    path,
+    path: viaPath(hop),
   };
 }
 
@@ -91,8 +95,8 @@ function hasLinkRoute({ node, via, dev }: Hop): boolean {
 type Near = { readonly subnets: readonly Assigned[]; readonly onDev: readonly Assigned[] };
 
 function unreachable(view: LabView, hop: Hop, { subnets, onDev }: Near): PathProblem {
-  const { node, via, dev, path } = hop;
-  const base = { code: 'ROUTE_GATEWAY_UNREACHABLE', path } as const;
+  const { node, via, dev } = hop;
+  const base = { code: 'ROUTE_GATEWAY_UNREACHABLE', path: viaPath(hop) } as const;
   const [down] = onDev;
   if (down !== undefined) {
     const message = `the gateway ${via} is behind ${down.iface.name} of ${node.name}, which is not up`;
@@ -129,29 +133,25 @@ function declared(one: Assigned): { message: string; path: Path } {
 
 /** The kernel would take the route and every packet would end in "Destination Host Unreachable". */
 function nobodyThere(view: LabView, hop: Hop, usable: readonly Assigned[]): PathProblem[] {
-  const { via, path, node } = hop;
+  const { via, node } = hop;
   const segments = usable.map((one) => view.segmentOf(one.iface));
   if (segments.some((segment) => segment === undefined || segment.open)) return [];
-  const heard = new Set<Interface>(
-    segments.flatMap((segment) => segment?.members.map(({ iface }) => iface) ?? []),
-  );
   const owners = view.ownersOf(via);
-  if (owners.some((owner) => heard.has(owner.iface) || reachable(owner, heard))) return [];
+  // An address of the node's other interfaces is answered for as well (the kernel's weak host model, arp_ignore 0).
+  const isHeard = (owner: Assigned) =>
+    owner.node.interfaces.some((iface) => segments.includes(view.segmentOf(iface)));
+  if (owners.some(isHeard)) return [];
   const [one] = usable;
+  const [owner] = owners;
   const where =
-    owners[0] === undefined ? 'no node has that address' : `only ${owners[0].node.name} has it, elsewhere`;
+    owner === undefined ? 'no node has that address' : `only ${owner.node.name} has it, elsewhere`;
   return [
     {
       code: 'ROUTE_GATEWAY_NOBODY',
       severity: 'warning',
       message: `nobody on the wire of ${one?.iface.name} has the gateway's address ${via}: ${where}`,
       hint: `give ${via} to the router that ${node.name} should use, or name that router's address`,
-      path,
+      path: viaPath(hop),
     },
   ];
-}
-
-/** An address of the node's other interfaces is answered for as well (the kernel's weak host model, arp_ignore 0). */
-function reachable(owner: Assigned, heard: ReadonlySet<Interface>): boolean {
-  return owner.node.interfaces.some((iface) => heard.has(iface));
 }

@@ -2,18 +2,23 @@
 // interfaces that the file does not know, so there nothing can be said.
 
 import type { Node } from '../../model/lab.ts';
-import type { Path, PathProblem } from '../problems.ts';
+import type { PathProblem } from '../problems.ts';
 import { didYouMean, listWords } from '../suggest.ts';
 import { type LabRule, type LabView, pathOf } from './lab-view.ts';
 
 export const interfaceNames: LabRule = (view) =>
   view.lab.nodes.filter((node) => node.place !== null).flatMap((node) => check(view, node));
 
-type Mention = { readonly name: string | undefined; readonly path: Path; readonly part?: 'key' };
+/** A name with the model object that has it, and the key under which it stands there. */
+type Mention = {
+  readonly name: string | undefined;
+  readonly of: { readonly path: string };
+  readonly key: readonly (string | number)[];
+};
 
 function check(view: LabView, node: Node): PathProblem[] {
   return [...routeMentions(node), ...filterMentions(node), ...sysctlMentions(node)].flatMap((mention) => {
-    const { name, path, part } = mention;
+    const { name, of, key } = mention;
     if (name === undefined || name === 'lo' || exists(view, node, name)) return [];
     const names = view.names(node);
     const hint =
@@ -25,8 +30,8 @@ function check(view: LabView, node: Node): PathProblem[] {
       code: 'INTERFACE_UNDEFINED' as const,
       message: `${node.name} has no interface "${name}"`,
       hint,
-      path,
-      ...(part === undefined ? {} : { part }),
+      path: pathOf(of, ...key),
+      ...(key.length === 0 ? { part: 'key' as const } : {}),
     };
   });
 }
@@ -39,17 +44,14 @@ function exists(view: LabView, node: Node, name: string): boolean {
 function routeMentions(node: Node): Mention[] {
   return [
     ...node.routes.flatMap((route) => [
-      { name: route.dev, path: pathOf(route, 'dev') },
-      ...(route.nexthops ?? []).map(({ dev }, i) => ({
-        name: dev,
-        path: pathOf(route, 'nexthops', i, 'dev'),
-      })),
+      { name: route.dev, of: route, key: ['dev'] },
+      ...(route.nexthops ?? []).map(({ dev }, i) => ({ name: dev, of: route, key: ['nexthops', i, 'dev'] })),
     ]),
     ...node.rules.flatMap((rule) => [
-      { name: rule.iif, path: pathOf(rule, 'iif') },
-      { name: rule.oif, path: pathOf(rule, 'oif') },
+      { name: rule.iif, of: rule, key: ['iif'] },
+      { name: rule.oif, of: rule, key: ['oif'] },
     ]),
-    ...node.neighbours.map((neighbour) => ({ name: neighbour.dev, path: pathOf(neighbour, 'dev') })),
+    ...node.neighbours.map((neighbour) => ({ name: neighbour.dev, of: neighbour, key: ['dev'] })),
   ];
 }
 
@@ -58,13 +60,13 @@ function filterMentions(node: Node): Mention[] {
   return [
     ...node.nat.map((rule) =>
       rule.kind === 'dnat'
-        ? { name: rule.in, path: pathOf(rule, 'in') }
-        : { name: rule.out, path: pathOf(rule, 'out') },
+        ? { name: rule.in, of: rule, key: ['in'] }
+        : { name: rule.out, of: rule, key: ['out'] },
     ),
     ...chains.flatMap((chain) =>
       (chain?.rules ?? []).flatMap((rule) => [
-        { name: rule.in, path: pathOf(rule, 'in') },
-        { name: rule.out, path: pathOf(rule, 'out') },
+        { name: rule.in, of: rule, key: ['in'] },
+        { name: rule.out, of: rule, key: ['out'] },
       ]),
     ),
   ];
@@ -75,6 +77,6 @@ function sysctlMentions(node: Node): Mention[] {
   return node.sysctls.flatMap((sysctl) => {
     const name = /^net[./]ipv[46][./](?:conf|neigh)[./](.+)[./][^./]+$/.exec(sysctl.key)?.[1];
     if (name === undefined || name === 'all' || name === 'default') return [];
-    return [{ name: name.replaceAll('/', '.'), path: pathOf(sysctl), part: 'key' as const }];
+    return [{ name: name.replaceAll('/', '.'), of: sysctl, key: [] }];
   });
 }

@@ -10,12 +10,14 @@ import { type LabRule, type LabView, label, pathOf } from './lab-view.ts';
 const withPorts = new Set<Interface['type']>(['bridge', 'vrf', 'bond']);
 
 export const masters: LabRule = (view) => {
-  const all = view.lab.nodes.flatMap((node) => node.interfaces.map((iface) => ({ node, iface })));
-  return [
-    ...all.flatMap(({ node, iface }) => checkMaster(view, node, iface)),
-    ...circles(view),
-    ...all.flatMap(({ node, iface }) => addressOnPort(view, node, iface)),
-  ];
+  const problems: PathProblem[] = [];
+  for (const node of view.lab.nodes) {
+    for (const iface of node.interfaces) {
+      if (iface.master === undefined) continue;
+      problems.push(...checkMaster(view, node, iface), ...addressOnPort(view, node, iface));
+    }
+  }
+  return [...problems, ...circles(view)];
 };
 
 function checkMaster(view: LabView, node: Node, iface: Interface): PathProblem[] {
@@ -48,6 +50,10 @@ function checkMaster(view: LabView, node: Node, iface: Interface): PathProblem[]
 
 type Spot = { readonly place: Place; readonly ifname: string };
 
+function hasNeeds(iface: Interface): boolean {
+  return iface.master !== undefined || ('link' in iface && iface.link !== undefined);
+}
+
 /** What must exist before an interface: its master, and what it stands on. */
 function needs(node: Node, iface: Interface): Spot[] {
   const master = iface.master === undefined ? [] : [{ place: node.place, ifname: iface.master }];
@@ -60,7 +66,7 @@ function circles(view: LabView): PathProblem[] {
   const nodeAt = new Map(view.lab.nodes.map((node) => [node.place, node]));
   const state = new Map<Interface, 'open' | 'done'>();
   const visit = (node: Node, iface: Interface, trail: readonly Interface[]): void => {
-    if (state.get(iface) === 'done') return;
+    if (!hasNeeds(iface) || state.get(iface) === 'done') return;
     if (state.get(iface) === 'open') {
       problems.push(circle(trail.slice(trail.indexOf(iface))));
       return;
@@ -73,7 +79,9 @@ function circles(view: LabView): PathProblem[] {
     }
     state.set(iface, 'done');
   };
-  for (const node of view.lab.nodes) for (const iface of node.interfaces) visit(node, iface, []);
+  for (const node of view.lab.nodes) {
+    for (const iface of node.interfaces) if (hasNeeds(iface)) visit(node, iface, []);
+  }
   return problems;
 }
 

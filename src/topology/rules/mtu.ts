@@ -12,11 +12,13 @@ const SMALLEST_IPV6 = 1280;
 /** Of an Ethernet, when the file says nothing (ETH_DATA_LEN). */
 const USUAL = 1500;
 
-export const mtu: LabRule = (view) => [
-  ...view.lab.nodes.flatMap((node) => node.interfaces.flatMap((iface) => limits(view, node, iface))),
-  ...wires(view),
-  ...bridges(view),
-];
+export const mtu: LabRule = (view) => {
+  const given = view.lab.nodes.flatMap((node) =>
+    node.interfaces.filter((iface) => iface.mtu !== undefined).map((iface) => ({ node, iface })),
+  );
+  if (given.length === 0) return [];
+  return [...given.flatMap(({ node, iface }) => limits(view, node, iface)), ...wires(view), ...bridges(view)];
+};
 
 function limits(view: LabView, node: Node, iface: Interface): PathProblem[] {
   const { mtu: value } = iface;

@@ -1,6 +1,7 @@
 // Names that are taken: by the kernel, by another node or interface once prefix and shortening are applied, and host names that
 // differ only in upper and lower case, which resolvers do not (hosts(5), RFC 4343).
 
+import type { Interface } from '../../model/interface.ts';
 import type { Node } from '../../model/lab.ts';
 import type { PathProblem } from '../problems.ts';
 import { type LabRule, pathOf } from './lab-view.ts';
@@ -37,27 +38,28 @@ function nodeNames(nodes: readonly Node[]): PathProblem[] {
 }
 
 function interfaceNames(node: Node): PathProblem[] {
-  const firsts = new Map<string, Node['interfaces'][number]>();
-  return node.interfaces.flatMap((iface): PathProblem[] => {
-    const taken = [iface.ifname, iface.altname].flatMap((name) => {
-      const first = name === undefined ? undefined : firsts.get(name);
-      return first === undefined ? [] : [{ first, name }];
-    })[0];
-    for (const name of [iface.ifname, iface.altname]) {
-      if (name !== undefined && !firsts.has(name)) firsts.set(name, iface);
-    }
-    if (taken === undefined || taken.first === iface) return [];
-    return [
-      {
-        code: 'NAME_DUPLICATE',
-        message: `two interfaces of ${node.name} would be called "${taken.name}"`,
-        hint: 'give one of them another name',
-        path: pathOf(iface),
-        part: 'key',
-        related: { message: 'the first one', path: pathOf(taken.first), part: 'key' },
-      },
-    ];
-  });
+  const firsts = new Map<string, Interface>();
+  const problems: PathProblem[] = [];
+  for (const iface of node.interfaces) {
+    const { ifname, altname } = iface;
+    const first = firsts.get(ifname) ?? (altname === undefined ? undefined : firsts.get(altname));
+    if (first !== undefined) problems.push(sameName(node, first, iface));
+    firsts.set(ifname, first ?? iface);
+    if (altname !== undefined) firsts.set(altname, first ?? iface);
+  }
+  return problems;
+}
+
+function sameName(node: Node, first: Interface, iface: Interface): PathProblem {
+  const taken = first.ifname === iface.ifname ? iface.ifname : iface.name;
+  return {
+    code: 'NAME_DUPLICATE',
+    message: `two interfaces of ${node.name} would be called "${taken}"`,
+    hint: 'give one of them another name',
+    path: pathOf(iface),
+    part: 'key',
+    related: { message: 'the first one', path: pathOf(first), part: 'key' },
+  };
 }
 
 function reservedNames(node: Node): PathProblem[] {

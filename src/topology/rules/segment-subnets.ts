@@ -19,12 +19,12 @@ function lonely(all: readonly Assigned[], family: IpFamily): PathProblem[] {
   const owners = new Set(candidates.map((one) => one.iface));
   // Addresses of a single machine and unnumbered wires are routed by hand.
   if (owners.size < 2 || candidates.some((one) => isSingle(one) || one.entry.peer !== undefined)) return [];
-  const bySubnet = groupBySubnet(candidates);
-  const alone = [...owners].filter((iface) =>
-    candidates
-      .filter((one) => one.iface === iface)
-      .every((one) => (bySubnet.get(subnetKey(one)) ?? []).every((other) => other.iface === iface)),
+  const accompanied = new Set(
+    [...groupBySubnet(candidates).values()]
+      .filter((group) => group.some((one) => one.iface !== group[0]?.iface))
+      .flatMap((group) => group.map((one) => one.iface)),
   );
+  const alone = [...owners].filter((iface) => !accompanied.has(iface));
   // Two that do not fit each other are one mistake; it is said at the second.
   const said = alone.length === owners.size ? alone.slice(1) : alone;
   return said.flatMap((iface) => {

@@ -49,7 +49,7 @@ class Joiner {
       const parent = this.memberAt(iface.link);
       if (parent !== undefined) this.join({ ...member, vlan: 0 }, { ...parent, vlan: iface.id });
     }
-    this.spot({ ...member, vlan: 0 });
+    this.idOf(node, iface);
   }
 
   private memberAt(end: { readonly place: Place; readonly ifname: string }): Member | undefined {
@@ -79,7 +79,9 @@ class Joiner {
 
   private joinAll(a: Member, b: Member | undefined): void {
     if (b === undefined) return;
-    for (const vlan of this.vlans) this.join({ ...a, vlan }, { ...b, vlan });
+    const [x, y] = [this.idOf(a.node, a.iface), this.idOf(b.node, b.iface)];
+    for (let i = 0; i < this.vlans.length; i++)
+      this.unite(x * this.vlans.length + i, y * this.vlans.length + i);
   }
 
   /** Two vxlan ends of one network are joined when one sends to an address of the other, or both to the same group. */
@@ -112,16 +114,18 @@ class Joiner {
   }
 
   private spot({ node, iface, vlan }: Spot): number {
-    let id = this.ids.get(iface);
-    if (id === undefined) {
-      id = this.members.length;
-      this.ids.set(iface, id);
-      this.members.push({ node, iface });
-    }
-    const index = id * this.vlans.length + Math.max(0, this.vlans.indexOf(vlan));
-    while (this.parents.length < this.members.length * this.vlans.length)
-      this.parents.push(this.parents.length);
-    return index;
+    const id = this.idOf(node, iface);
+    return id * this.vlans.length + (vlan === 0 ? 0 : Math.max(0, this.vlans.indexOf(vlan)));
+  }
+
+  private idOf(node: Node, iface: Interface): number {
+    const known = this.ids.get(iface);
+    if (known !== undefined) return known;
+    const id = this.members.length;
+    this.ids.set(iface, id);
+    this.members.push({ node, iface });
+    for (let i = 0; i < this.vlans.length; i++) this.parents.push(this.parents.length);
+    return id;
   }
 
   private root(index: number): number {
@@ -136,7 +140,11 @@ class Joiner {
   }
 
   private join(a: Spot, b: Spot): void {
-    const [x, y] = [this.root(this.spot(a)), this.root(this.spot(b))];
+    this.unite(this.spot(a), this.spot(b));
+  }
+
+  private unite(a: number, b: number): void {
+    const [x, y] = [this.root(a), this.root(b)];
     if (x !== y) this.parents[Math.max(x, y)] = Math.min(x, y);
   }
 
@@ -144,13 +152,13 @@ class Joiner {
     const groups = new Map<number, Member[]>();
     const open = new Set<number>();
     for (const [id, member] of this.members.entries()) {
-      const root = this.root(id * this.vlans.length);
+      const first = id * this.vlans.length;
+      const root = this.root(first);
       const group = groups.get(root);
       if (group === undefined) groups.set(root, [member]);
       else group.push(member);
-      for (const index of this.vlans.keys()) {
-        if (this.leadsOutside(member)) open.add(this.root(id * this.vlans.length + index));
-      }
+      if (!this.leadsOutside(member)) continue;
+      for (let i = 0; i < this.vlans.length; i++) open.add(this.root(first + i));
     }
     return [...groups].map(([root, members]) => ({ members, open: open.has(root) }));
   }

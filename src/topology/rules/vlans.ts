@@ -7,10 +7,13 @@ import type { PathProblem } from '../problems.ts';
 import { type LabRule, type LabView, label, pathOf } from './lab-view.ts';
 
 export const vlans: LabRule = (view) =>
-  view.lab.nodes.flatMap((node) => [
-    ...node.interfaces.flatMap((iface) => [...ids(node, iface), ...withoutFiltering(view, node, iface)]),
-    ...duplicates(node),
-  ]);
+  view.lab.nodes.flatMap((node) => {
+    const tagged = node.interfaces.filter((iface) => iface.type === 'vlan' || iface.port !== undefined);
+    return [
+      ...tagged.flatMap((iface) => [...ids(node, iface), ...withoutFiltering(view, node, iface)]),
+      ...duplicates(tagged),
+    ];
+  });
 
 function isVlan(id: number): boolean {
   return Number.isInteger(id) && id >= 1 && id <= 4094;
@@ -52,9 +55,9 @@ function withoutFiltering(view: LabView, node: Node, iface: Interface): PathProb
   ];
 }
 
-function duplicates(node: Node): PathProblem[] {
+function duplicates(tagged: readonly Interface[]): PathProblem[] {
   const firsts = new Map<string, Interface>();
-  return node.interfaces.flatMap((iface): PathProblem[] => {
+  return tagged.flatMap((iface): PathProblem[] => {
     if (iface.type !== 'vlan') return [];
     const key = JSON.stringify([iface.link.place, iface.link.ifname, iface.protocol, iface.id]);
     const first = firsts.get(key);
