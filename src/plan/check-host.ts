@@ -2,8 +2,9 @@
 // first change, so that a conflict costs nothing. Names of the lab's own, from a run before, are gone when this is asked.
 
 import type { Problem } from '../base/error.ts';
-import type { IpPrefix } from '../base/ip.ts';
+import { type IpPrefix, prefixesOverlap } from '../base/ip.ts';
 import type { Lab, Place } from '../model/lab.ts';
+import { subnetsOf } from '../model/subnets.ts';
 import { nodeTable } from './filter.ts';
 import { tableName } from './mark.ts';
 
@@ -30,6 +31,7 @@ export function checkHost(lab: Lab, host: HostFacts): HostProblem[] {
     ...checkNetns(lab, host),
     ...checkLinks(lab, host),
     ...checkTables(lab, host),
+    ...checkSubnets(lab, host),
     ...checkBridges(lab),
   ];
 }
@@ -83,6 +85,32 @@ function checkTables(lab: Lab, host: HostFacts): HostProblem[] {
       path: node.path,
     };
   });
+}
+
+/**
+ * Subnets that the machine is to reach through the lab, and those that nobody chose. A subnet of nodes alone may well be the
+ * same as one of the machine: namespaces are there for that.
+ */
+function checkSubnets(lab: Lab, host: HostFacts): HostProblem[] {
+  if (host.routes.length === 0) return [];
+  const moved = new Set(movedNics(lab).map(({ device }) => device));
+  // The routes of a NIC leave the machine together with it.
+  const routes = host.routes.filter(({ dev }) => !moved.has(dev));
+  return subnetsOf(lab)
+    .filter((used) => used.host || used.pool)
+    .flatMap(({ subnet, pool, path }) => {
+      const rival = routes.find(({ to }) => prefixesOverlap(to, subnet));
+      if (rival === undefined) return [];
+      const how = rival.dev === '' ? 'routes' : `reaches through ${rival.dev}`;
+      return {
+        code: 'HOST_SUBNET_TAKEN',
+        message: `the lab's ${subnet} overlaps ${rival.to}, which the machine ${how} already`,
+        hint: pool
+          ? 'give `addressing` a pool that the machine does not route'
+          : 'choose a subnet that the machine does not route, or unplug the host from it',
+        path,
+      } as const;
+    });
 }
 
 function checkBridges(lab: Lab): HostProblem[] {
