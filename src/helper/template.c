@@ -83,6 +83,26 @@ static void go_back(const Place *place)
         die_errno("return to the caller's directory");
 }
 
+static bool mount_id_of(int fd, const char *path, uint64_t *out)
+{
+    struct statx status;
+    if (statx(fd, path, AT_EMPTY_PATH, STATX_MNT_ID, &status) < 0 || (status.stx_mask & STATX_MNT_ID) == 0)
+        return false;
+    *out = status.stx_mnt_id;
+    return true;
+}
+
+// False in a chroot, also in one that is another mount of the same directory: setns(2) into our own mount
+// namespace takes us to its root, which a template would show instead of what the caller sees.
+static bool is_at_namespace_root(const Place *place)
+{
+    uint64_t ours, theirs;
+    if (setns(place->mounts, CLONE_NEWNS) < 0) return false;
+    bool same = mount_id_of(place->root, "", &ours) && mount_id_of(AT_FDCWD, "/", &theirs) && ours == theirs;
+    go_back(place);
+    return same;
+}
+
 static bool is_same_file(int fd, const char *path)
 {
     struct stat here, there;
@@ -298,6 +318,7 @@ static int renew_template(const Node *node, const Place *place)
     cleanup_free char *path = xasprintf("%s/netns", node->lab);
     cleanup_fd int pins = openat(node->labs_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (pins < 0 || !is_pins_mount(pins, node) || !leads_outside(node, pins)) return -1;
+    if (!is_at_namespace_root(place)) return -1;
     if (TEMP_FAILURE_RETRY(flock(pins, LOCK_EX)) < 0) return -1;
     cleanup_fd int folder = open_folder(pins);
     if (folder < 0) return -1;
