@@ -3,8 +3,7 @@
 
 import yargs from 'yargs';
 import { NslabError } from '../base/error.ts';
-import { commands } from './commands.ts';
-import { printFailure } from './output/failure.ts';
+import { Chosen, commands } from './commands.ts';
 import { version } from './version.ts';
 
 function program(argv: readonly string[]) {
@@ -20,7 +19,7 @@ function program(argv: readonly string[]) {
     .exitProcess(false)
     .showHelpOnFail(false)
     .fail((message, error) => {
-      throw error ?? new NslabError('USAGE', firstLine(message), { hint: 'nslab --help lists the commands' });
+      throw error ?? usageError(message, argv);
     })
     .wrap(Math.min(110, process.stdout.columns ?? 80))
     .example('$0 up topologies/two-namespaces.yaml', 'make the lab')
@@ -29,12 +28,49 @@ function program(argv: readonly string[]) {
     .epilogue('nslab explain CODE tells more about an error code.');
 }
 
-function firstLine(message: string): string {
-  return message.split('\n').join(' ').trim();
+/** yargs' own words, but for those that name neither what was wrong nor what to do. */
+function usageError(message: string, argv: readonly string[]): NslabError {
+  const [command = ''] = argv;
+  const known = commands.some(({ command: form }) => String(form).split(' ', 1)[0] === command);
+  const help = known ? `nslab ${command} --help` : 'nslab --help';
+  const meant = /^Did you mean (.*)\?$/.exec(message)?.[1];
+  if (meant !== undefined) {
+    return new NslabError('USAGE', `there is no command ${command}`, {
+      hint: `did you mean nslab ${meant}?`,
+    });
+  }
+  if (message.startsWith('Not enough non-option')) {
+    const form = commands
+      .map(({ command: words }) => String(words))
+      .find((words) => words.startsWith(`${command} `));
+    return new NslabError('USAGE', `something is missing: nslab ${form ?? 'COMMAND'}`, { hint: help });
+  }
+  if (message === `Unknown argument: ${command}` || message === `Unknown command: ${command}`) {
+    return new NslabError('USAGE', `there is no command ${command}`, { hint: `${help} lists them` });
+  }
+  return new NslabError('USAGE', message.replaceAll('\n', ' ').trim(), { hint: help });
 }
 
-try {
-  await program(process.argv.slice(2)).parseAsync();
-} catch (error) {
-  process.exitCode = printFailure(error);
+/** What the command line asks for; undefined after `--help` and `--version`, which have been answered by then. */
+async function parse(argv: readonly string[]): Promise<Chosen | undefined> {
+  try {
+    await program(argv).parseAsync();
+    return undefined;
+  } catch (thrown) {
+    if (thrown instanceof Chosen) return thrown;
+    throw thrown;
+  }
 }
+
+async function main(): Promise<void> {
+  try {
+    const chosen = await parse(process.argv.slice(2));
+    await chosen?.run();
+  } catch (error) {
+    const { printFailure } = await import('./output/failure.ts');
+    process.exitCode = printFailure(error);
+  }
+}
+
+// No top-level await: the bundle is a script, because V8 can cache the code of scripts but not of modules.
+void main();

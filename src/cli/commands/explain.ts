@@ -4,17 +4,17 @@ import { NslabError } from '../../base/error.ts';
 import { type ErrorCode, errorCatalogue } from '../../base/error-catalogue.ts';
 import { load } from '../../lab/load.ts';
 import { explainText } from '../../lab/plan.ts';
-import { printWarnings } from '../output/failure.ts';
+import { printWarnings } from '../output/warnings.ts';
 
 type Args = { file: string; prefix?: string; var?: string[]; down: boolean };
 
-export function run({ file, prefix, var: vars, down }: Args): void {
+export async function run({ file, prefix, var: vars, down }: Args): Promise<void> {
   if (/^[A-Z][A-Z0-9_]+$/.test(file)) {
     explainCode(file);
     return;
   }
   const { lab, warnings } = load({ path: file, prefix, vars });
-  printWarnings(warnings);
+  await printWarnings(warnings);
   process.stdout.write(explainText(lab, down ? 'down' : 'up'));
 }
 

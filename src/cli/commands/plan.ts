@@ -2,13 +2,13 @@
 
 import { load } from '../../lab/load.ts';
 import { planJson, planText } from '../../lab/plan.ts';
-import { printWarnings } from '../output/failure.ts';
 import { visible } from '../output/visible.ts';
+import { printWarnings } from '../output/warnings.ts';
 
 type Args = { file: string; prefix?: string; var?: string[]; json: boolean };
 
-export function run({ file, prefix, var: vars, json }: Args): void {
+export async function run({ file, prefix, var: vars, json }: Args): Promise<void> {
   const { lab, warnings } = load({ path: file, prefix, vars });
-  printWarnings(warnings);
+  await printWarnings(warnings);
   process.stdout.write(json ? `${JSON.stringify(planJson(lab), null, 2)}\n` : visible(planText(lab)));
 }

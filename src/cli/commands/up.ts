@@ -6,16 +6,16 @@ import { openKernel } from '../../lab/kernel.ts';
 import { load } from '../../lab/load.ts';
 import { type UpEvent, upLab } from '../../lab/up.ts';
 import { count } from '../output/count.ts';
-import { printWarnings } from '../output/failure.ts';
 import { progressBar } from '../output/progress.ts';
 import { opLine } from '../output/step.ts';
+import { printWarnings } from '../output/warnings.ts';
 
 type Args = { file: string; prefix?: string; var?: string[]; json: boolean; verbose: boolean };
 
 export async function run({ file, prefix, var: vars, json, verbose }: Args): Promise<void> {
   const start = performance.now();
   const loaded = load({ path: file, prefix, vars });
-  printWarnings(loaded.warnings);
+  await printWarnings(loaded.warnings);
   const { lab } = loaded;
   const kernel = await openKernel('up');
   const stop = new AbortController();

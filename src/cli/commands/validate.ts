@@ -3,11 +3,11 @@
 import { NslabError } from '../../base/error.ts';
 import { load } from '../../lab/load.ts';
 import { count } from '../output/count.ts';
-import { printWarnings } from '../output/failure.ts';
+import { printWarnings } from '../output/warnings.ts';
 
 type Args = { file: string; prefix?: string; var?: string[]; json: boolean };
 
-export function run({ file, prefix, var: vars, json }: Args): void {
+export async function run({ file, prefix, var: vars, json }: Args): Promise<void> {
   try {
     const { lab, warnings } = load({ path: file, prefix, vars });
     if (json) {
@@ -16,7 +16,7 @@ export function run({ file, prefix, var: vars, json }: Args): void {
       );
       return;
     }
-    printWarnings(warnings);
+    await printWarnings(warnings);
     const nodes = lab.nodes.filter((node) => node.place !== null).length;
     process.stdout.write(
       `${file} is valid: lab ${lab.name}, ${count(nodes, 'node')}, ${count(lab.links.length, 'link')}\n`,

@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs';
 import { exit } from '../../base/catalogue/entry.ts';
-import { NslabError, type Problem } from '../../base/error.ts';
+import { NslabError } from '../../base/error.ts';
 import { useColour } from './colour.ts';
-import { renderError, renderProblem } from './problem.ts';
+import { renderError } from './problem.ts';
 
 /** Prints what went wrong on standard error and returns the exit status. */
 export function printFailure(error: unknown): number {
@@ -17,17 +17,11 @@ export function printFailure(error: unknown): number {
   return exit.bug;
 }
 
-/** The lines of a topology file, to show the one that is wrong. */
-function readSource(file: string): string | undefined {
+/** The text of a topology file, to show the line that is wrong. */
+export function readSource(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch {
     return undefined;
   }
-}
-
-/** Prints problems that stop nothing on standard error. */
-export function printWarnings(warnings: readonly Problem[]): void {
-  const colour = useColour(process.stderr);
-  for (const warning of warnings) process.stderr.write(renderProblem(warning, { colour, readSource }));
 }

@@ -1,0 +1,14 @@
+// Problems that stop nothing, on standard error. What draws them is loaded only when there are some.
+
+import type { Problem } from '../../base/error.ts';
+
+export async function printWarnings(warnings: readonly Problem[]): Promise<void> {
+  if (warnings.length === 0) return;
+  const [{ useColour }, { readSource }, { renderProblem }] = await Promise.all([
+    import('./colour.ts'),
+    import('./failure.ts'),
+    import('./problem.ts'),
+  ]);
+  const colour = useColour(process.stderr);
+  for (const warning of warnings) process.stderr.write(renderProblem(warning, { colour, readSource }));
+}
