@@ -66,6 +66,8 @@ function linesOf(
   switch (op.kind) {
     case 'createNetns':
       return [line('netns', op.netns)];
+    case 'moveLink':
+      return [line('link', `${op.ifname} is ${op.device} of the machine, moved in`)];
     case 'setSysctl':
       return [line('sysctl', `${op.key} = ${op.value}`)];
     case 'runCommand':
