@@ -90,11 +90,10 @@ class Allocator {
   private rangesFor(draft: DraftInterface, slot: AddressSlot): Ranges | undefined {
     const ranges = this.findRanges(draft);
     if (ranges !== undefined && (ranges[4] !== undefined || ranges[6] !== undefined)) return ranges;
-    if (this.exhausted) {
-      this.exhausted = false;
-      return undefined;
-    }
     const bridge = bridgeOf(draft);
+    // A pool that is there and gave nothing was reported as empty.
+    const pools = this.pools[bridge === undefined ? 'p2p' : 'lan'];
+    if (draft.keys.type !== 'loopback' && (pools[4] ?? pools[6]) !== undefined) return undefined;
     const hint =
       draft.name === 'lo'
         ? 'add `addressing: { loopback: { ipv4: 10.0.0.0/24 } }`'
@@ -108,8 +107,6 @@ class Allocator {
       hint,
     );
   }
-
-  private exhausted = false;
 
   private findRanges(draft: DraftInterface): Ranges | undefined {
     if (draft.keys.type === 'loopback') {
@@ -274,7 +271,6 @@ class Allocator {
   private readonly emptied = new Set<Pool>();
 
   private poolEmpty(pool: Pool): void {
-    this.exhausted = true;
     if (this.emptied.has(pool)) return;
     this.emptied.add(pool);
     const message = `all subnets of length ${pool.length} are taken`;
