@@ -8,6 +8,7 @@ import {
   type NftCtState,
   type NftMatch,
   type NftPort,
+  type NftPortProtocol,
   type NftReject,
   type NftRule,
   type NftStatement,
@@ -16,22 +17,22 @@ import {
 
 /** One line of a firewall. All conditions must hold; a list holds when one of its members does. */
 export type FilterRuleOptions = {
-  readonly iifname?: string;
-  readonly oifname?: string;
-  readonly saddr?: readonly NftAddress[];
-  readonly daddr?: readonly NftAddress[];
-  readonly proto?: string | number;
-  readonly sport?: readonly NftPort[];
-  readonly dport?: readonly NftPort[];
+  readonly iifname?: string | undefined;
+  readonly oifname?: string | undefined;
+  readonly saddr?: readonly NftAddress[] | undefined;
+  readonly daddr?: readonly NftAddress[] | undefined;
+  readonly proto?: string | number | undefined;
+  readonly sport?: readonly NftPort[] | undefined;
+  readonly dport?: readonly NftPort[] | undefined;
   /** With `proto` icmp or icmpv6. */
-  readonly icmpType?: string | number;
-  readonly ct?: readonly NftCtState[];
-  readonly counter?: boolean;
-  readonly log?: string;
+  readonly icmpType?: string | number | undefined;
+  readonly ct?: readonly NftCtState[] | undefined;
+  readonly counter?: boolean | undefined;
+  readonly log?: string | undefined;
   readonly action: 'accept' | 'drop' | 'reject';
   /** With `action` reject; port unreachable when absent. */
-  readonly rejectWith?: NftReject;
-  readonly comment?: string;
+  readonly rejectWith?: NftReject | undefined;
+  readonly comment?: string | undefined;
 };
 
 /** The chain of a filter hook, called like the hook. */
@@ -53,10 +54,15 @@ export function filterRules(options: FilterRuleOptions): NftRule[] {
   const common = (['ip', 'ip6'] as const).filter((family) =>
     listed.every((list) => list.some((address) => protocolOf(address) === family)),
   );
-  return common.map((family) => filterRule(options, family));
+  // Nothing in common can never match; left as it is, checkTable says so rather than the line going missing.
+  return common.length === 0
+    ? [filterRule(options, 'all')]
+    : common.map((family) => filterRule(options, family));
 }
 
-function filterRule(options: FilterRuleOptions, family: 'ip' | 'ip6' | undefined): NftRule {
+type Families = 'ip' | 'ip6' | 'all' | undefined;
+
+function filterRule(options: FilterRuleOptions, family: Families): NftRule {
   const matches = [
     ...names('iifname', options.iifname),
     ...names('oifname', options.oifname),
@@ -78,27 +84,34 @@ function names(match: 'iifname' | 'oifname', name: string | undefined): NftMatch
 
 function addresses(
   match: 'saddr' | 'daddr',
-  protocol: 'ip' | 'ip6' | undefined,
+  family: Families,
   list: readonly NftAddress[] | undefined,
 ): NftMatch[] {
-  if (protocol === undefined || list === undefined) return [];
-  return [{ match, protocol, addresses: list.filter((address) => protocolOf(address) === protocol) }];
+  if (family === undefined || list === undefined) return [];
+  if (family !== 'all') {
+    return [{ match, protocol: family, addresses: list.filter((address) => protocolOf(address) === family) }];
+  }
+  const [first] = list;
+  return [{ match, protocol: first === undefined ? 'ip' : protocolOf(first), addresses: list }];
 }
 
-const portProtocols = new Set(['tcp', 'udp', 'sctp', 'dccp', 'udplite']);
+const portProtocols = new Set<unknown>(['tcp', 'udp', 'sctp', 'dccp', 'udplite'] satisfies NftPortProtocol[]);
 
+/** What the parts do not allow, as ports without a protocol, is left for checkTable to refuse. */
 function protocolMatches({ proto, sport, dport, icmpType }: FilterRuleOptions): NftMatch[] {
-  if (proto === undefined) return [];
-  if (icmpType !== undefined && (proto === 'icmp' || proto === 'icmpv6')) {
-    return [{ match: 'icmp type', protocol: proto, types: [icmpType] }];
-  }
-  if (sport === undefined && dport === undefined) return [{ match: 'l4proto', protocols: [proto] }];
-  const own = typeof proto === 'string' && portProtocols.has(proto);
-  const protocol = own ? (proto as 'tcp' | 'udp') : 'th';
+  const own = portProtocols.has(proto);
+  const protocol = own ? (proto as NftPortProtocol) : 'th';
+  const ports: NftMatch[] = [];
+  if (sport !== undefined) ports.push({ match: 'sport', protocol, ports: sport });
+  if (dport !== undefined) ports.push({ match: 'dport', protocol, ports: dport });
+  const icmp = proto === 'icmpv6' ? 'icmpv6' : 'icmp';
+  const types: NftMatch[] =
+    icmpType === undefined ? [] : [{ match: 'icmp type', protocol: icmp, types: [icmpType] }];
+  const implied = (own && ports.length > 0) || (proto === icmp && types.length > 0);
   return [
-    ...(own ? [] : [{ match: 'l4proto', protocols: [proto] } as const]),
-    ...(sport === undefined ? [] : [{ match: 'sport', protocol, ports: sport } as const]),
-    ...(dport === undefined ? [] : [{ match: 'dport', protocol, ports: dport } as const]),
+    ...(proto === undefined || implied ? [] : [{ match: 'l4proto', protocols: [proto] } as const]),
+    ...ports,
+    ...types,
   ];
 }
 

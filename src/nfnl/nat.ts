@@ -15,37 +15,37 @@ import {
 } from './ruleset.ts';
 
 type Common = {
-  readonly counter?: boolean;
-  readonly comment?: string;
-  readonly flags?: readonly NftNatFlag[];
+  readonly counter?: boolean | undefined;
+  readonly comment?: string | undefined;
+  readonly flags?: readonly NftNatFlag[] | undefined;
 };
 
 /** Packets that leave by `oifname` take the address of that interface. */
 export type MasqueradeOptions = Common & {
-  readonly oifname?: string;
-  readonly saddr?: NftAddress;
+  readonly oifname?: string | undefined;
+  readonly saddr?: NftAddress | undefined;
   /** One family only; with `saddr` it is the address's. */
-  readonly family?: 4 | 6;
+  readonly family?: 4 | 6 | undefined;
   /** Source ports to choose from; then only for one transport protocol. */
   readonly ports?: { readonly proto: 'tcp' | 'udp'; readonly port: NftPort };
 };
 
 /** Packets that leave by `oifname` seem to come from the target. */
 export type SnatOptions = Common & {
-  readonly oifname?: string;
-  readonly saddr?: NftAddress;
+  readonly oifname?: string | undefined;
+  readonly saddr?: NftAddress | undefined;
   /** Needed where the target has a port. */
-  readonly proto?: 'tcp' | 'udp';
+  readonly proto?: 'tcp' | 'udp' | undefined;
   readonly to: NatTarget;
 };
 
 /** Packets that come in by `iifname` for `daddr` go to the target instead. */
 export type DnatOptions = Common & {
-  readonly iifname?: string;
-  readonly daddr?: NftAddress;
+  readonly iifname?: string | undefined;
+  readonly daddr?: NftAddress | undefined;
   /** Needed where a port is matched or changed. */
-  readonly proto?: 'tcp' | 'udp';
-  readonly dport?: NftPort;
+  readonly proto?: 'tcp' | 'udp' | undefined;
+  readonly dport?: NftPort | undefined;
   readonly to: NatTarget;
 };
 
@@ -116,9 +116,9 @@ export function protocolOf(address: NftAddress | IpPrefix): 'ip' | 'ip6' {
 }
 
 function protocolMatch(proto: 'tcp' | 'udp' | undefined, port: NftPort | undefined): NftMatch[] {
-  if (proto === undefined) return [];
-  if (port === undefined) return [{ match: 'l4proto', protocols: [proto] }];
-  return [{ match: 'dport', protocol: proto, ports: [port] }];
+  if (port === undefined) return proto === undefined ? [] : [{ match: 'l4proto', protocols: [proto] }];
+  // A port without a protocol: checkTable refuses "th" alone.
+  return [{ match: 'dport', protocol: proto ?? 'th', ports: [port] }];
 }
 
 /** Where DNAT is done: `prerouting` for what comes in, `output` for what the node itself sends. */
