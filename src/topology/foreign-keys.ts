@@ -60,6 +60,7 @@ const hints: Partial<Record<PlaceKind, Readonly<Record<string, string>>>> = {
     network: wires,
     networks: wires,
     links: wires,
+    endpoints: wires,
     connections: wires,
     environment: use('env'),
     env_file: use('env_files'),

@@ -62,12 +62,37 @@ export function parsePathText(text: string): Path {
 /** Gives every problem its place, drops those said twice, and sorts by position in the file. */
 export function resolveProblems(problems: readonly PathProblem[], locate: Locate): Problem[] {
   const seen = new Map<string, Problem>();
-  for (const problem of problems) {
+  for (const problem of withoutConsequences(problems)) {
     const where = locate(problem.path, problem.part);
     const key = `${problem.code}\0${problem.message}\0${where.line}\0${where.col}`;
     if (!seen.has(key)) seen.set(key, resolve(problem, where, locate));
   }
   return sortProblems([...seen.values()]);
+}
+
+/** What only follows from another mistake: the code that is no news, and those that it follows from. */
+const consequences: Partial<Record<ErrorCode, (cause: PathProblem) => boolean>> = {
+  INTERFACE_NO_LINK: ({ path, severity }) => path[0] === 'links' && severity !== 'warning',
+  AUTO_NO_SUBNET: ({ code }) => code === 'POOL_EXHAUSTED',
+};
+
+function withoutConsequences(problems: readonly PathProblem[]): PathProblem[] {
+  const unset = new Set(
+    problems
+      .filter(({ code }) => code === 'VAR_UNSET' || code === 'VAR_SYNTAX')
+      .map(({ path }) => pathText(path)),
+  );
+  const known = new Map<ErrorCode, boolean>();
+  return problems.filter(({ code, path }) => {
+    const follows = consequences[code];
+    if (follows !== undefined) {
+      const isNoNews = known.get(code) ?? problems.some(follows);
+      known.set(code, isNoNews);
+      if (isNoNews) return false;
+    }
+    // A value with a hole in it is not judged.
+    return unset.size === 0 || code === 'VAR_UNSET' || code === 'VAR_SYNTAX' || !unset.has(pathText(path));
+  });
 }
 
 /** Sorted by position; at one position in the order in which they were found. Problems without a place come first. */

@@ -100,7 +100,7 @@ function unknownKeyHint(issue: Issue, key: string, parent: Path): string {
   if (home !== undefined) return home;
   const keys = allowed.filter((word) => !word.startsWith('$'));
   if (keys.length === 0) return 'remove it';
-  return `the keys ${placeName(parent)} are ${listWords(keys, 'and', 20)}`;
+  return `the keys ${placeName(parent)} are ${listWords(keys, 'and', 13)}`;
 }
 
 /** Where in the file a key stands, as far as words depend on it. */
@@ -220,13 +220,13 @@ function notOneOf(issue: Issue): PathProblem {
   const key = path.findLast((step) => typeof step === 'string');
   const meant = typeof given === 'string' ? nearest(given, words) : undefined;
   const all = listWords(words, 'or', 20);
+  // A long list hides what matters; it goes where the eye comes last.
+  const isShort = words.length <= 6;
+  const didMean = meant === undefined ? undefined : `did you mean "${meant}"?`;
   return {
     code: 'VALUE_UNKNOWN',
-    message: `${key} is ${all}, not ${quote(given)}`,
-    hint:
-      meant === undefined
-        ? `choose one of them, or leave "${key}" out for its default`
-        : `did you mean "${meant}"?`,
+    message: isShort ? `${key} is ${all}, not ${quote(given)}` : `${key} cannot be ${quote(given)}`,
+    hint: isShort ? (didMean ?? 'choose one of them') : `${didMean ?? ''} ${key} is ${all}`.trim(),
     path,
   };
 }

@@ -52,13 +52,11 @@ function sameWords(problems: readonly Problem[]): Group[] {
 }
 
 function renderGroup([first, ...others]: Group, style: Style): string {
-  const lines = [...new Set(others.flatMap(({ where }) => where?.line ?? []))].filter(
-    (n) => n !== first.where?.line,
-  );
-  if (lines.length === 0) return renderProblem(first, style);
+  const places = others.flatMap(({ where }) => (where === undefined ? [] : [`${where.line}:${where.col}`]));
+  if (places.length === 0) return renderProblem(first, style);
   const listed =
-    lines.length > 8 ? `${lines.slice(0, 6).join(', ')} and ${lines.length - 6} more` : lines.join(', ');
-  return `${renderProblem(first, style)}  the same in line${lines.length === 1 ? '' : 's'} ${listed}\n`;
+    places.length > 8 ? `${places.slice(0, 6).join(', ')} and ${places.length - 6} more` : places.join(', ');
+  return `${renderProblem(first, style)}  the same at ${listed}\n`;
 }
 
 function worstFirst(groups: readonly Group[]): Group[] {

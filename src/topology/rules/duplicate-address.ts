@@ -10,7 +10,7 @@ export const duplicateAddress: LabRule = (view) => [
       (first, again) =>
         first.iface === again.iface
           ? undefined
-          : `${label(again)} and ${label(first)} hear each other and have the same address ${again.address}`,
+          : `${label(again)} and ${label(first)} are on the same wire or switch and both have the address ${again.address}`,
     ),
   ),
   ...view.lab.nodes.flatMap((node) =>

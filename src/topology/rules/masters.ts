@@ -36,7 +36,11 @@ function checkMaster(view: LabView, node: Node, iface: Interface): PathProblem[]
   if (!withPorts.has(master.type)) {
     const message = `${master.name} is a ${master.type}, and only a bridge, a vrf or a bond has ports`;
     return [
-      { ...base, message, related: { message: `${master.name} is described here`, path: pathOf(master) } },
+      {
+        ...base,
+        message,
+        related: { message: `${master.name} is described here`, path: pathOf(master), part: 'key' },
+      },
     ];
   }
   if (master === iface) return [];

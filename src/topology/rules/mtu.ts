@@ -35,6 +35,11 @@ function limits(view: LabView, node: Node, iface: Interface): PathProblem[] {
   return biggerThanParent(view, { node, iface, value });
 }
 
+/** An MTU that is wrong in itself is no news a second time. */
+function isPossible({ mtu: value = USUAL, ipv6 }: Interface): boolean {
+  return value >= (ipv6 ? SMALLEST_IPV6 : SMALLEST) && value <= BIGGEST;
+}
+
 type Sized = { readonly node: Node; readonly iface: Interface; readonly value: number };
 
 function biggerThanParent(view: LabView, { node, iface, value }: Sized): PathProblem[] {
@@ -59,7 +64,7 @@ function wires(view: LabView): PathProblem[] {
     const [a, b] = link.ends.map((end) => ({ end, iface: view.find(end.place, end.ifname) }));
     if (a?.iface === undefined || b?.iface === undefined) return [];
     const [x, y] = [a.iface.mtu ?? USUAL, b.iface.mtu ?? USUAL];
-    if (x === y) return [];
+    if (x === y || !isPossible(a.iface) || !isPossible(b.iface)) return [];
     const said = b.iface.mtu === undefined ? a.iface : b.iface;
     const names = `${a.end.node}:${a.iface.name} has ${x}, ${b.end.node}:${b.iface.name} has ${y}`;
     return [mismatch(`the two ends of this wire have different MTUs: ${names}`, said)];

@@ -20,7 +20,25 @@ function dnatPort(rule: NatRule): PathProblem[] {
 
 function firewallPorts(firewall: Firewall | undefined): PathProblem[] {
   const chains = [firewall?.input, firewall?.forward, firewall?.output];
-  return chains.flatMap((chain) => (chain?.rules ?? []).flatMap(firewallPort));
+  return chains.flatMap((chain) =>
+    (chain?.rules ?? []).flatMap((rule) => [...firewallPort(rule), ...icmpType(rule)]),
+  );
+}
+
+/** nft would add the protocol by itself, so that the rule could never match. */
+function icmpType(rule: FirewallRule): PathProblem[] {
+  const { icmp_type, proto } = rule;
+  if (icmp_type === undefined || proto === undefined || proto === 'icmp' || proto === 'icmpv6') return [];
+  if (proto === 1 || proto === 58) return [];
+  const message = `icmp_type says what ICMP message it is, and the rule is about ${proto}`;
+  return [
+    {
+      code: 'FIREWALL_INVALID',
+      message,
+      hint: 'write proto: icmp, or remove icmp_type',
+      path: pathOf(rule, 'icmp_type'),
+    },
+  ];
 }
 
 /** 6, 17, 132, 33 and 136: TCP, UDP, SCTP, DCCP and UDP-Lite have ports (IANA protocol numbers). */

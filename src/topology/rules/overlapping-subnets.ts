@@ -22,17 +22,21 @@ function overlapsOf(view: LabView, node: Node): PathProblem[] {
     .addressesOfNode(node)
     .filter((one) => !isSingle(one) && !isLinkLocal(one.address) && one.entry.peer === undefined)
     .filter((one) => one.iface.up && one.iface.ifname !== 'lo');
-  // Sorted by address, an overlapping pair is adjacent, or is enclosed by the one before.
-  const sorted = [...candidates].sort(byFirstAddress);
+  // Sorted by address, with the wider subnet first, what encloses an address is on the stack when its turn comes.
+  const enclosing: Assigned[] = [];
   const problems: PathProblem[] = [];
-  let enclosing: Assigned | undefined;
-  for (const one of sorted) {
-    if (enclosing !== undefined && collide(view, enclosing, one)) {
-      problems.push(problem(node, inFileOrder(candidates, enclosing, one)));
-    }
-    if (enclosing === undefined || !subnetsOverlap(enclosing, one)) enclosing = one;
+  for (const one of [...candidates].sort(byFirstAddress)) {
+    while (enclosing.length > 0 && !overlapsLast(enclosing, one)) enclosing.pop();
+    const nearest = enclosing.findLast((other) => collide(view, other, one));
+    if (nearest !== undefined) problems.push(problem(node, inFileOrder(candidates, nearest, one)));
+    enclosing.push(one);
   }
   return problems;
+}
+
+function overlapsLast(enclosing: readonly Assigned[], one: Assigned): boolean {
+  const last = enclosing.at(-1);
+  return last !== undefined && subnetsOverlap(last, one);
 }
 
 function byFirstAddress(a: Assigned, b: Assigned): number {
