@@ -39,7 +39,7 @@ const IFA_F_NOPREFIXROUTE = 0x200;
 const IFA_F_MCAUTOJOIN = 0x400;
 
 /** For ever, as a lifetime in seconds. */
-export const INFINITY_LIFE_TIME = 0xffff_ffff;
+const INFINITY_LIFE_TIME = 0xffff_ffff;
 
 // linux/rtnetlink.h, enum rt_scope_t
 const scopes = { global: 0, site: 200, link: 253, host: 254, nowhere: 255 } as const;
@@ -226,7 +226,7 @@ export function parseAddress(payload: Buffer): Address | undefined {
 }
 
 /** Narrows a dump in the kernel (NETLINK_GET_STRICT_CHK). */
-export type AddressFilter = {
+type AddressFilter = {
   readonly family?: number;
   readonly ifindex?: number;
 };

@@ -43,7 +43,7 @@ const RTEXT_FILTER_BRVLAN_COMPRESSED = 4;
 
 /** A port of a bridge, in the words of `bridge -j link`. */
 export type BridgePort = {
-  /** Only without STP can it be set. */
+  /** Only without STP can it be set, and a port set to `blocking` forwards again at once (br_make_forwarding()). */
   readonly state?: 'disabled' | 'listening' | 'learning' | 'forwarding' | 'blocking';
   /** 0 to 63. */
   readonly priority?: number;
@@ -70,7 +70,7 @@ export type BridgePort = {
   readonly locked?: boolean;
 };
 
-export const bridgePortTable: AttributeTable<BridgePort> = {
+const bridgePortTable: AttributeTable<BridgePort> = {
   state: word(u8(1), { disabled: 0, listening: 1, learning: 2, forwarding: 3, blocking: 4 }),
   priority: u16(2),
   cost: u32(3),
@@ -127,7 +127,7 @@ export type PortVlan = {
 };
 
 /** Where a VLAN is configured: at a port, or (`self`) at the bridge as a host on its own switch. */
-export type VlanTarget = { readonly ifindex: number; readonly self?: true };
+type VlanTarget = { readonly ifindex: number; readonly self?: true };
 
 export function addPortVlans(target: VlanTarget, vlans: readonly PortVlan[]): Request {
   return { type: RTM_SETLINK, payload: (writer) => writePortVlans(writer, target, vlans) };

@@ -221,7 +221,7 @@ export function parseLink(payload: Buffer): Link | undefined {
 }
 
 /** Narrows a dump in the kernel. */
-export type LinkFilter = {
+type LinkFilter = {
   /** Only the ports of this bridge, bond or vrf. */
   readonly master?: number;
 };

@@ -60,7 +60,7 @@ const states = {
 } as const;
 
 /** How much the kernel trusts an entry. */
-export type NeighbourState = keyof typeof states;
+type NeighbourState = keyof typeof states;
 
 /** An entry to add: `permanent` unless a state is given. */
 export type NewNeighbour = {
@@ -153,7 +153,7 @@ function stateName(number: number): NeighbourState {
 }
 
 /** Narrows a dump in the kernel. Entries that answer for others come only when they are asked for. */
-export type NeighbourFilter = {
+type NeighbourFilter = {
   readonly family?: typeof AF_INET | typeof AF_INET6;
   readonly ifindex?: number;
   readonly proxy?: true;
@@ -236,7 +236,7 @@ function writeFdb(writer: MessageWriter, entry: FdbEntry): void {
 }
 
 /** An entry as the kernel shows it, with the bridge it is in. */
-export type ReadFdbEntry = FdbEntry & { readonly master?: number };
+type ReadFdbEntry = FdbEntry & { readonly master?: number };
 
 /** Reads the payload of an RTM_NEWNEIGH of AF_BRIDGE. */
 export function parseFdbEntry(payload: Buffer): ReadFdbEntry | undefined {

@@ -39,12 +39,11 @@ const RTNH_F_ONLINK = 4;
 const RTM_F_CLONED = 0x200;
 
 export const RT_TABLE_MAIN = 254;
-export const RT_TABLE_LOCAL = 255;
+const RT_TABLE_LOCAL = 255;
 
 // linux/rtnetlink.h, RTPROT_*
 export const RTPROT_KERNEL = 2;
-export const RTPROT_BOOT = 3;
-export const RTPROT_STATIC = 4;
+const RTPROT_BOOT = 3;
 
 // linux/rtnetlink.h, RTN_*
 const types = {
@@ -66,7 +65,7 @@ export type RouteType = keyof typeof types;
 const metrics = { mtu: 2, window: 3, advmss: 8, hoplimit: 10, initcwnd: 11, initrwnd: 14 } as const;
 
 /** What TCP and fragmentation do on a route. */
-export type RouteMetrics = { readonly [K in keyof typeof metrics]?: number };
+type RouteMetrics = { readonly [K in keyof typeof metrics]?: number };
 
 /** One way on. */
 export type Nexthop = {
@@ -317,7 +316,7 @@ function readNexthops(payload: Buffer): WeightedNexthop[] {
 }
 
 /** Narrows a dump in the kernel (NETLINK_GET_STRICT_CHK). */
-export type RouteFilter = {
+type RouteFilter = {
   readonly family?: typeof AF_INET | typeof AF_INET6;
   readonly table?: number;
   /** The ifindex of the link the route goes out of. */
@@ -373,7 +372,7 @@ function dumpTable(transport: Transport, family: number, filter: RouteFilter): B
 }
 
 /** What to ask of the routing tables, as `ip route get` does. */
-export type RouteQuery = {
+type RouteQuery = {
   readonly to: IpAddress;
   readonly from?: IpAddress;
   /** As if the packet came in on this link. */

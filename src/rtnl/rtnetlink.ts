@@ -35,7 +35,7 @@ export const IFF_UP = 0x1;
 export const IFINFOMSG_LEN = 16;
 
 /** struct ifinfomsg: `change` is the mask of the flags that are to be set to what `flags` has. */
-export type Ifinfomsg = {
+type Ifinfomsg = {
   readonly family?: number;
   readonly ifindex?: number | undefined;
   readonly flags?: number;

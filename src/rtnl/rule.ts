@@ -43,10 +43,10 @@ const SUPPRESS_NOTHING = 0xffff_ffff;
 const actions = { table: 1, goto: 2, nop: 3, blackhole: 6, unreachable: 7, prohibit: 8 } as const;
 
 /** What a rule does with a packet it matches: look into a table, or refuse it. */
-export type RuleAction = keyof typeof actions;
+type RuleAction = keyof typeof actions;
 
 /** First and last number of a range, both within. */
-export type NumberRange = { readonly start: number; readonly end: number };
+type NumberRange = { readonly start: number; readonly end: number };
 
 /** A rule: what it matches, and what happens then. */
 export type Rule = {

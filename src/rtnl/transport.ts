@@ -37,7 +37,7 @@ const DUMP_ATTEMPTS = 5;
 const BATCH_MESSAGES = 256;
 const BATCH_BYTES = 128 << 10;
 
-export type BatchOptions = {
+type BatchOptions = {
   /**
    * Stop after the first refusal; the answer then ends with it, and what follows was not sent. The kernel goes through a whole
    * datagram whatever happens in it, so this costs one datagram per request.

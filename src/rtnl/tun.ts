@@ -21,7 +21,7 @@ const IFREQ_LEN = 40;
 const IFNAMSIZ = 16;
 
 /** A device that stays after we have closed it. */
-export type NewTun = {
+type NewTun = {
   readonly ifname: string;
   readonly mode: 'tun' | 'tap';
   readonly ifindex?: number;

@@ -56,9 +56,9 @@ const ALLOWED_PER_MESSAGE = 600;
 const PEERS_PER_MESSAGE = 100;
 
 /** A key as wg(8) writes it: 32 bytes in base64. */
-export type WireguardKey = string;
+type WireguardKey = string;
 
-export type WireguardEndpoint = { readonly address: IpAddress; readonly port: number };
+type WireguardEndpoint = { readonly address: IpAddress; readonly port: number };
 
 export type WireguardPeer = {
   readonly publicKey: WireguardKey;
@@ -186,7 +186,7 @@ function writeAllowed(writer: MessageWriter, allowed: readonly IpInterface[]): v
 }
 
 /** A peer as the kernel shows it. */
-export type ReadWireguardPeer = WireguardPeer & {
+type ReadWireguardPeer = WireguardPeer & {
   /** Seconds since 1970 of the last handshake; 0 is never. */
   readonly lastHandshake: number;
   readonly rxBytes: bigint;
@@ -194,7 +194,7 @@ export type ReadWireguardPeer = WireguardPeer & {
 };
 
 /** A link as the kernel shows it. */
-export type WireguardDevice = {
+type WireguardDevice = {
   readonly ifindex: number;
   readonly ifname: string;
   readonly privateKey?: WireguardKey;

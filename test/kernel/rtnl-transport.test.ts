@@ -202,7 +202,8 @@ const refusals: readonly Refusal[] = [
     of: 'a prefix of 33 bits',
     request: newAddress({ ifindex: 1, address: onLink('10.0.0.1/33') }),
     code: 'EINVAL',
-    words: /Invalid prefix length/,
+    // Kernels before 6.6 say nothing more.
+    words: /^(ipv4: Invalid prefix length|)$/,
   },
   {
     of: 'an address of a link that is not there',

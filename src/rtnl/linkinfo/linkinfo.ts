@@ -17,7 +17,7 @@ import { type VrfInfo, vrfTable } from './vrf.ts';
 import { decodeVxlan, encodeVxlan, type VxlanInfo } from './vxlan.ts';
 
 /** Kinds that have no data of their own in rtnetlink. WireGuard is configured through generic netlink (../wireguard.ts). */
-export type BareInfo = { readonly kind: 'dummy' | 'ifb' | 'wireguard' };
+type BareInfo = { readonly kind: 'dummy' | 'ifb' | 'wireguard' };
 
 /** A kind of link with its data. */
 export type LinkInfo =
@@ -33,9 +33,6 @@ export type LinkInfo =
   | VlanInfo
   | VrfInfo
   | VxlanInfo;
-
-/** The kinds that can be made with an RTM_NEWLINK. */
-export type LinkKind = Exclude<LinkInfo['kind'], 'tun'>;
 
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -133,7 +130,7 @@ function writeLinkData(writer: MessageWriter, info: LinkInfo): void {
 }
 
 /** What IFLA_LINKINFO of a dump says. `info` is there when the kind is one of ours. */
-export type ReadLinkInfo = {
+type ReadLinkInfo = {
   readonly kind?: string;
   readonly info?: LinkInfo;
   /** The kind of its master, and what the master knows of this port. */

@@ -8,7 +8,7 @@ import { IFINFOMSG_LEN, writeIfinfomsg } from '../rtnetlink.ts';
 const VETH_INFO_PEER = 1;
 
 /** The other end. It cannot be made up (IFF_UP fails with ENOTCONN until the pair exists) and takes no master. */
-export type VethPeer = Omit<LinkAttributes, 'master' | 'link' | 'linkNetnsid' | 'alias'> & {
+type VethPeer = Omit<LinkAttributes, 'master' | 'link' | 'linkNetnsid' | 'alias'> & {
   /** Asks for this ifindex in the peer's namespace. */
   readonly ifindex?: number;
 };

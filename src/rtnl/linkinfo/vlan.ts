@@ -5,7 +5,7 @@ import { type AttributeTable, be16, type Field, u16, word } from '../attribute-t
 import { readU32 } from '../message.ts';
 
 /** What can be switched on or off; a word that is absent is left as it is. */
-export type VlanFlags = {
+type VlanFlags = {
   readonly reorder_hdr?: boolean;
   readonly gvrp?: boolean;
   readonly loose_binding?: boolean;
