@@ -47,7 +47,9 @@ export class DevicePlan {
     const made = this.made.get(device);
     if (made === undefined) return;
     this.made.delete(device);
-    const { place, iface } = device;
+    const { place, iface, parent } = device;
+    // What stands on a device cannot be up before it.
+    if (parent !== undefined) this.configure(parent);
     if (!made.altname) this.addAltname(device);
     this.push(lateSettings(device, made));
     for (const { key, value } of device.sysctls) this.ops.push({ kind: 'setSysctl', place, key, value });
