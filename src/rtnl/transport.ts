@@ -57,11 +57,16 @@ type Message = {
 
 type DumpRound = { readonly payloads: Buffer[]; readonly complete: boolean };
 
+/**
+ * What is written and received, for all sockets together: a call is synchronous and done with both when it returns, and a lab
+ * of a thousand namespaces opens a thousand sockets, one after another.
+ */
+const writer = new MessageWriter();
+let buffer = Buffer.allocUnsafeSlow(64 << 10);
+
 /** Requests and answers over one netlink socket of one protocol in one network namespace. */
 export class Transport implements Disposable {
   readonly #socket: NetlinkSocket;
-  readonly #writer = new MessageWriter();
-  #buffer = Buffer.allocUnsafeSlow(64 << 10);
   #seq = 0;
 
   /** Takes any socket, so that tests can play the kernel; others call {@link open}. */
@@ -107,8 +112,8 @@ export class Transport implements Disposable {
   /** Sends one request and returns the payload of the one message that answers it (RTM_GET*, or NLM_F_ECHO). */
   get(request: Request): Buffer {
     const seq = this.#nextSeq();
-    this.#writer.reset();
-    this.#writer.message(request, (request.flags ?? 0) | NLM_F_REQUEST | NLM_F_ACK, seq);
+    writer.reset();
+    writer.message(request, (request.flags ?? 0) | NLM_F_REQUEST | NLM_F_ACK, seq);
     this.#send();
     let answer: Buffer | undefined;
     let acknowledged = false;
@@ -145,7 +150,7 @@ export class Transport implements Disposable {
   }
 
   #send(): void {
-    this.#socket.send(this.#writer.bytes, this.#writer.length);
+    this.#socket.send(writer.bytes, writer.length);
   }
 
   /** Sends the requests that fit in one datagram and adds their results; true when one was refused. */
@@ -154,7 +159,6 @@ export class Transport implements Disposable {
     results: (RtnlFailure | undefined)[],
     options: BatchOptions,
   ): boolean {
-    const writer = this.#writer;
     const first = results.length;
     const most =
       options.stopOnError === true
@@ -211,20 +215,20 @@ export class Transport implements Disposable {
 
   /** The next datagram, copied out of the buffer that is used again; undefined where none waits. */
   #receive(): Buffer | undefined {
-    const length = this.#socket.receive(this.#buffer);
+    const length = this.#socket.receive(buffer);
     if (length < 0) return undefined;
-    if (length > this.#buffer.length) {
-      this.#buffer = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(length)));
+    if (length > buffer.length) {
+      buffer = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(length)));
       throw new TruncatedAnswer(length);
     }
-    return Buffer.from(this.#buffer.subarray(0, length));
+    return Buffer.from(buffer.subarray(0, length));
   }
 
   /** One round of a dump, read to its end even when it is already spoilt: the kernel allows one dump at a time on a socket. */
   #dumpOnce(request: Request): DumpRound {
     const seq = this.#nextSeq();
-    this.#writer.reset();
-    this.#writer.message(request, (request.flags ?? 0) | NLM_F_REQUEST | NLM_F_DUMP, seq);
+    writer.reset();
+    writer.message(request, (request.flags ?? 0) | NLM_F_REQUEST | NLM_F_DUMP, seq);
     this.#send();
     const payloads: Buffer[] = [];
     let done = false;
