@@ -82,8 +82,9 @@ export class Runner {
   /** Waits until the kernel has freed what was dropped; the time that took, in ms. */
   async settle(): Promise<number> {
     const { stdout, stderr, failed } = await outcome([this.limit, 'settle']);
-    if (failed) throw new Error(stderr);
-    return (JSON.parse(stdout) as { ms: number }).ms;
+    if (!failed) return (JSON.parse(stdout) as { ms: number }).ms;
+    this.check();
+    throw new Error(`failed: limit settle\n${stderr}`);
   }
 
   /** Takes down what a failed or interrupted run left, whatever it is. */

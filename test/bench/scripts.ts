@@ -92,11 +92,11 @@ function batch(options: string, lines: readonly string[]): string[] {
 /** As few processes as ip(8) allows. */
 export function ipBatchScripts(lab: BenchLab, prefix: string): Scripts {
   const names = lab.nodes.map(({ name }) => `${prefix}${name}`);
-  const all = [...stepsOf(lab, prefix)].map(([name, steps]) => ({ netns: `${prefix}${name}`, ...steps }));
+  const all = [...stepsOf(lab, prefix)];
   const done = new Set<string>();
   const late: string[] = [];
   const batches: string[] = [];
-  for (const [name, { devices, settings, needs }] of stepsOf(lab, prefix)) {
+  for (const [name, { devices, settings, needs }] of all) {
     done.add(name);
     const ready = [...needs].every((other) => done.has(other));
     const options = `-n ${prefix}${name} `;
@@ -109,8 +109,8 @@ export function ipBatchScripts(lab: BenchLab, prefix: string): Scripts {
         '',
         names.map((name) => `netns add ${name}`),
       ),
-      ...all.flatMap(({ netns, sysctls }) =>
-        sysctls.length === 0 ? [] : [`ip netns exec ${netns} sysctl -qw ${sysctls.join(' ')}`],
+      ...all.flatMap(([name, { sysctls }]) =>
+        sysctls.length === 0 ? [] : [`ip netns exec ${prefix}${name} sysctl -qw ${sysctls.join(' ')}`],
       ),
       ...batches,
       ...late,
