@@ -7,7 +7,7 @@ import { firstNode, type Shape } from './shapes.ts';
 import { median } from './stats.ts';
 
 /** Medians, in ms. */
-export type Figures = {
+type Figures = {
   readonly name: ContenderName;
   readonly up: number;
   readonly upLeast: number;
