@@ -32,6 +32,7 @@ import {
   createLinkRequest,
   type Lookup,
   NoDevice,
+  parentOf,
   wireguardConfig,
 } from './requests.ts';
 import { readSysctl, writeSysctl } from './sysctl.ts';
@@ -178,7 +179,8 @@ export class LinuxKernel implements Kernel {
     this.#places.learnFirstFree(netns);
   }
 
-  #createLinks(batch: readonly CreateLink[]): RunResult {
+  #createLinks(all: readonly CreateLink[]): RunResult {
+    const batch = this.#withKnownIndexes(all);
     const results = this.#sendCreations(batch);
     const at = results.findIndex((failure) => failure !== undefined);
     if (at < 0) return { done: batch.length };
@@ -195,6 +197,21 @@ export class LinuxKernel implements Kernel {
       if (refused !== undefined) return { done: i, failure: failureFrom(refused, again) };
     }
     return { done: batch.length };
+  }
+
+  /** The ops before the first that stands on a device of this very batch whose index the kernel chooses. */
+  #withKnownIndexes(batch: readonly CreateLink[]): readonly CreateLink[] {
+    const unknown = new Set<string>();
+    const key = (place: Place, ifname: IfName): string => `${place ?? ''}/${ifname}`;
+    for (const [i, { place, link }] of batch.entries()) {
+      const parent = parentOf(link);
+      const standsOnUnknown =
+        (link.master !== undefined && unknown.has(key(place, link.master))) ||
+        (parent !== undefined && unknown.has(key(parent.place, parent.ifname)));
+      if (standsOnUnknown) return batch.slice(0, i);
+      if (!this.#places.choosesIndexes(place)) unknown.add(key(place, link.ifname));
+    }
+    return batch;
   }
 
   /** True when the name is free and only the index that was asked for is not. */

@@ -71,6 +71,11 @@ export class Places {
     }
   }
 
+  /** True where {@link chooseIndex} gives one. */
+  choosesIndexes(place: Place): boolean {
+    return place !== null && this.#firstFree !== undefined;
+  }
+
   /** The index to ask for when a device is made in a namespace of the lab; undefined lets the kernel choose. */
   chooseIndex(place: Place): number | undefined {
     if (place === null || this.#firstFree === undefined) return undefined;
