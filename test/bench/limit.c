@@ -50,7 +50,8 @@ enum { PORTS = 1000, SWITCHES = 20 };
 enum stage { STAGE_NETNS, STAGE_PIN, STAGE_WIRE, STAGE_ALL };
 static const char *const stage_names[] = {"netns", "pin", "wire", "all"};
 
-// What else was tried; the default is the quickest. `--variant NAME` shows what each costs.
+// What else was tried. On a busy machine none but queues and ipv6 differed from the default by more than the
+// noise (--stages).
 enum variant {
     VARIANT_QUEUES = 1 << 0,      // as many veth queues as the kernel gives by default
     VARIANT_IPV6 = 1 << 1,        // IPv6 as the kernel starts it, with link-local addresses
