@@ -222,8 +222,8 @@ static void add_default_route(int fd, int index, uint32_t gateway)
 }
 
 // Every port that is added restarts the multicast timers of all ports before it (br_port_state_selection), so
-// snooping is off while ports are added, and finish_switch turns it on in one go: a tenth of the time of 1000
-// nodes.
+// snooping is off while ports are added, and finish_switch turns it on in one go: about a tenth less CPU
+// time at 1000 ports.
 static void bridge(int fd, int flags, uint8_t snooping, bool up)
 {
     struct ifinfomsg link = {.ifi_index = ETH0};
