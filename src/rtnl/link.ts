@@ -93,7 +93,7 @@ export function newLink(link: NewLink): Request {
 /** Changes a link. A change of `info` needs RTM_NEWLINK, which without NLM_F_CREATE changes only (rtnl_newlink()). */
 export function setLink(ref: LinkRef, change: LinkChange): Request {
   if (change.ifname !== undefined && 'ifname' in ref) throw new Error('a link is renamed by its ifindex');
-  // do_setlink() brings the link up, and its link-local address with it, before it looks at IFLA_AF_SPEC.
+  // do_setlink() brings the link up before it looks at IFLA_AF_SPEC: whether the link-local address is faster is a race.
   if (change.up === true && change.addrGenMode !== undefined) {
     throw new Error('addrGenMode is set in a message before the one that brings the link up');
   }
