@@ -18,8 +18,6 @@ export type Device = {
   parent: Device | undefined;
   /** The other end of the wire. */
   peer: Device | undefined;
-  /** A device of another place stands on it, directly or not, and needs it up. */
-  carriesOther: boolean;
 };
 
 /** A node with its devices, in the order of the file. */
@@ -42,10 +40,7 @@ export function desiredSites(lab: Lab): Site[] {
   const sites = nodes.map((node) => desiredSite(node, index));
   for (const site of sites) for (const device of site.devices) resolve(device, index);
   for (const site of sites) {
-    for (const device of site.devices) {
-      markCarriers(device);
-      device.addrgenmode = addrgenmode(device, site.quiet);
-    }
+    for (const device of site.devices) device.addrgenmode = addrgenmode(device, site.quiet);
   }
   return sites;
 }
@@ -64,7 +59,6 @@ function desiredSite(node: Node, index: Map<Place, Map<string, Device>>): Site {
       master: undefined,
       parent: undefined,
       peer: undefined,
-      carriesOther: false,
     };
     known.set(iface.ifname, device);
     return device;
@@ -79,14 +73,6 @@ function resolve(device: Device, index: Map<Place, Map<string, Device>>): void {
   if ('link' in iface && iface.link !== undefined) {
     device.parent = index.get(iface.link.place)?.get(iface.link.ifname);
   }
-}
-
-/** What a device of another place stands on has to be up before its own node's turn: the whole chain below it. */
-function markCarriers(device: Device): void {
-  const { parent } = device;
-  if (parent === undefined || parent.place === device.place) return;
-  for (let d: Device | undefined = parent; d !== undefined && !d.carriesOther; d = d.parent)
-    d.carriesOther = true;
 }
 
 /**

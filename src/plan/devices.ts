@@ -48,7 +48,7 @@ export class DevicePlan {
     if (made === undefined) return;
     this.made.delete(device);
     const { place, iface, parent } = device;
-    // What stands on a device cannot be up before it.
+    // A vlan cannot be up before the device it stands on (ENETDOWN), even where that is another node's.
     if (parent !== undefined) this.configure(parent);
     if (!made.altname) this.addAltname(device);
     this.push(lateSettings(device, made));
@@ -77,8 +77,6 @@ export class DevicePlan {
     if (iface.type === 'veth') this.makeWire(device);
     else if (iface.type === 'physical') this.moveIn(device, iface);
     else this.makeSingle(device, iface);
-    // A device that is down cannot carry a vlan that is up (ENETDOWN), and its own node's turn may come too late.
-    if (device.carriesOther) this.configure(device);
   }
 
   private makeNeeds({ master, parent }: Device): void {
@@ -106,8 +104,6 @@ export class DevicePlan {
     });
     this.made.set(near, { altname: true, master: true, up });
     this.made.set(far, NOTHING);
-    if (near !== device && near.carriesOther) this.configure(near);
-    if (far !== device && far.carriesOther) this.configure(far);
   }
 
   private moveIn(device: Device, iface: Extract<Interface, { readonly type: 'physical' }>): void {

@@ -20,11 +20,6 @@ ip -n sw link add name br0 up type bridge
 ip -n sw link add name p1 numtxqueues 1 numrxqueues 1 master br0 up type veth peer name eth0 netns pc numtxqueues 1 numrxqueues 1
 ip -n sw link add name p2 numtxqueues 1 numrxqueues 1 master br0 up type veth peer name eth0 netns machine numtxqueues 1 numrxqueues 1
 
-# machine: its devices.
-# No IPv6 is asked for here: without a link-local address the interface has nothing to announce.
-ip -n machine link set dev eth0 addrgenmode none
-ip -n machine link set dev eth0 up
-
 # app1: its devices.
 ip -n machine link add name eth0 link eth0 netns app1 type macvlan mode bridge
 
@@ -37,6 +32,7 @@ ip -n sw link set dev lo up
 
 # pc: eth0 is the other end of p1 in sw.
 ip -n pc link set dev lo up
+# No IPv6 is asked for here: without a link-local address the interface has nothing to announce.
 ip -n pc link set dev eth0 addrgenmode none
 ip -n pc link set dev eth0 up
 # An address, and with its length the route to its subnet.
@@ -44,6 +40,8 @@ ip -n pc addr add 10.1.1.1/24 dev eth0
 
 # machine: eth0 is the other end of p2 in sw.
 ip -n machine link set dev lo up
+ip -n machine link set dev eth0 addrgenmode none
+ip -n machine link set dev eth0 up
 ip -n machine addr add 10.1.1.10/24 dev eth0
 
 # app1.

@@ -23,6 +23,7 @@ import {
   onLink,
   Refused,
   raise,
+  release,
   type Snapshot,
   Space,
   type SpaceSnapshot,
@@ -240,7 +241,8 @@ export class FakeKernel implements Kernel {
     // dev_change_net_namespace() closes it; addresses, routes and master stay behind.
     nic.space.devices.delete(nic.ifname);
     forget(nic);
-    Object.assign(nic, { space: to, ifname, up: false, master: undefined, addrgenmode: defaultMode(to) });
+    release(nic);
+    Object.assign(nic, { space: to, ifname, up: false, addrgenmode: defaultMode(to) });
     nic.addresses.length = 0;
     to.devices.set(ifname, nic);
   }
@@ -354,7 +356,7 @@ export class FakeKernel implements Kernel {
     if (device.peer !== undefined) this.#deleteDevice(device.peer);
     for (const space of this.#spaces.values()) {
       for (const other of [...space.devices.values()]) {
-        if (other.master === device) other.master = undefined;
+        if (other.master === device) release(other);
         // A vxlan is deleted with its lower device only when it is bound to it, as all here are.
         if (other.parent === device) this.#deleteDevice(other);
       }
@@ -414,6 +416,7 @@ export class FakeKernel implements Kernel {
     const nic = this.#spaces.get(place)?.devices.get(ifname);
     if (nic === undefined || nic.type !== 'nic') return;
     forget(nic);
+    release(nic);
     nic.space.devices.delete(ifname);
     const host = this.#space(null);
     Object.assign(nic, {
@@ -422,7 +425,6 @@ export class FakeKernel implements Kernel {
       mac: state.mac,
       mtu: state.mtu,
       up: state.up,
-      master: undefined,
       addrgenmode: 'eui64',
     });
     nic.altnames.length = 0;

@@ -113,6 +113,13 @@ export function deviceSnapshot(device: Device): DeviceSnapshot {
   };
 }
 
+/** What a port of a bridge has as such goes when it is none any more. */
+export function release(device: Device): void {
+  device.master = undefined;
+  device.vlans.clear();
+  for (const key of Object.keys(device.port)) delete device.port[key];
+}
+
 /** Nobody asks for the mode of what has no IPv6, or whose addresses the kernel itself keeps away (a bond's ports). */
 function hasOwnMode({ mtu, type, master }: Device): boolean {
   return mtu >= IPV6_MIN_MTU && type !== 'loopback' && master?.type !== 'bond';
