@@ -4,11 +4,11 @@ import type { Problem } from '../../base/error.ts';
 
 export async function printWarnings(warnings: readonly Problem[]): Promise<void> {
   if (warnings.length === 0) return;
-  const [{ useColour }, { readSource }, { renderProblem }] = await Promise.all([
+  const [{ useColour }, { readSource }, { renderProblems }] = await Promise.all([
     import('./colour.ts'),
     import('./failure.ts'),
     import('./problem.ts'),
   ]);
   const colour = useColour(process.stderr);
-  for (const warning of warnings) process.stderr.write(renderProblem(warning, { colour, readSource }));
+  process.stderr.write(renderProblems(warnings, { colour, readSource }));
 }
