@@ -9,7 +9,7 @@ import type { NftFault } from './check.ts';
 import { compileRule } from './compile.ts';
 import { type Expr, expressionName, readExpr } from './expr.ts';
 import type { NftRule, NftTable } from './ruleset.ts';
-import { printBase, printRule } from './text.ts';
+import { printRule } from './text.ts';
 
 /** The rule or chain that was refused; both absent where it is the table or the whole transaction. */
 export type NfnlPlace = {
@@ -25,8 +25,6 @@ type Details = {
   readonly failure?: RtnlFailure | undefined;
   readonly place?: NfnlPlace | undefined;
   readonly module?: string | undefined;
-  /** How many requests of the transaction were refused besides. */
-  readonly others?: number;
 };
 
 /** nf_tables said no. Nothing of the transaction is in force. */
@@ -39,6 +37,8 @@ export class NfnlError extends Error {
   readonly place: NfnlPlace;
   /** The kernel module that would have what is missing. */
   readonly module: string | undefined;
+  /** How to mend it, where it is known. */
+  readonly hint: string | undefined;
 
   constructor(message: string, details: Details) {
     super(message);
@@ -46,6 +46,8 @@ export class NfnlError extends Error {
     this.failure = details.failure;
     this.place = details.place ?? {};
     this.module = details.module;
+    const words = details.module?.replaceAll(' or ', ' ');
+    this.hint = words === undefined ? undefined : `load it where the kernel ships it: modprobe -a ${words}`;
   }
 }
 
@@ -140,11 +142,11 @@ function moduleLacking(table: NftTable, { origin, request, failure }: Refused): 
   return modules.size === 0 ? undefined : [...modules].join(' or ');
 }
 
+/** Filter chains are part of nf_tables; the other types are modules (inet: NAT since Linux 5.2, route since 5.3). */
 function chainModule(table: NftTable, name: string): string | undefined {
   const base = table.chains.find((chain) => chain.name === name)?.base;
   if (base === undefined || base.type === 'filter') return undefined;
-  // inet has had NAT since 5.2 and routing of output since 5.3; before, there is no module for it.
-  return base.type === 'nat' ? `nft_chain_nat (${printBase(base)})` : `nft_chain_route (${printBase(base)})`;
+  return base.type === 'nat' ? 'nft_chain_nat' : 'nft_chain_route';
 }
 
 /** Expressions that are modules; the others are part of nf_tables itself. */
