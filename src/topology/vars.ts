@@ -84,7 +84,7 @@ class Substitution {
       const member = mapping[key];
       const value = key === except ? member : this.walk(member, key);
       if (value === member) continue;
-      changed ??= Object.assign(Object.create(null) as Record<string, unknown>, mapping);
+      changed ??= { ...mapping };
       changed[key] = value;
     }
     return changed ?? mapping;
