@@ -14,13 +14,16 @@ export const duplicateRoute: LabRule = (view) =>
 
 function check(view: LabView, node: Node): PathProblem[] {
   const firsts = new Map<string, Route>();
-  const connected = connectedRoutes(view, node);
+  // Default routes are what most nodes have, and no address brings one.
+  const connected = node.routes.every(({ to }) => to.endsWith('/0'))
+    ? undefined
+    : connectedRoutes(view, node);
   return node.routes.flatMap((route) => {
     const key = routeKey(route);
     const first = firsts.get(key);
     if (first !== undefined) return [twice(node, first, route)];
     firsts.set(key, route);
-    const made = connected.get(key);
+    const made = connected?.get(key);
     return made === undefined ? [] : [madeByKernel(route, made)];
   });
 }

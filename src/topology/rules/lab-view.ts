@@ -32,6 +32,7 @@ export class LabView {
   readonly lab: Lab;
   private readonly tables = new Map<Place, Map<string, Interface>>();
   private readonly assignedOf = new Map<Interface, readonly Assigned[]>();
+  private readonly assignedOfNode = new Map<Node, readonly Assigned[]>();
   private segmentList: readonly Segment[] | undefined;
   private segmentTable: Map<Interface, Segment> | undefined;
   private ownerTable: Map<string, Assigned[]> | undefined;
@@ -70,7 +71,14 @@ export class LabView {
 
   /** The addresses of all interfaces of a node. */
   addressesOfNode(node: Node): readonly Assigned[] {
-    return node.interfaces.flatMap((iface) => this.addresses(node, iface));
+    let list = this.assignedOfNode.get(node);
+    if (list === undefined) {
+      list = node.interfaces.flatMap((iface) =>
+        iface.addresses.length === 0 ? [] : this.addresses(node, iface),
+      );
+      this.assignedOfNode.set(node, list);
+    }
+    return list;
   }
 
   /** Those who have an address, anywhere in the lab. */
