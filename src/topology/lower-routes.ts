@@ -123,7 +123,7 @@ function lowerRoute(entry: Entry, file: RouteFile): Route | undefined {
 }
 
 function hasWay(file: RouteFile): boolean {
-  return file.via !== undefined || file.dev !== undefined || (file.nexthops ?? []).length > 0;
+  return file.via !== undefined || file.dev !== undefined || file.nexthops !== undefined;
 }
 
 type Way = { via?: IpAddress; dev?: NonNullable<Route['dev']>; onlink?: boolean };
