@@ -22,6 +22,10 @@
 //   labs           symlink to /proc/1/root/run/nslab/labs, so that `nslab` and `ip netns` work inside of a
 //   node too sys/N          what was mounted on /sys/PATH, to be moved onto the node's own sysfs sys.list
 //   symlink whose text is the list of PATHs, one a line
+//   etc            the lab's own folder of files for /etc (LABS/LAB/etc), bound here: what `labs` leads to is
+//   in another
+//                  mount namespace, and the kernel binds no file of another one (check_mnt() in
+//                  fs/namespace.c)
 //
 // Mustn't: change the host's mount table outside of the lab's tmpfs, or wait for anything but another exec's
 // template.
@@ -172,7 +176,7 @@ static void close_submounts(Submounts *submounts)
 
 // Should: turn the mount namespace we have just unshared into a template. Any failure means that there is
 // none.
-static bool furnish_template(const MountTable *table)
+static bool furnish_template(const MountTable *table, const char *lab)
 {
     // Slave: what the host mounts and unmounts reaches us, what a command mounts does not reach the host.
     if (mount("", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) return false;
@@ -180,18 +184,22 @@ static bool furnish_template(const MountTable *table)
         if (is_pins_tree(table->items[i].point) && umount2(table->items[i].point, MNT_DETACH) < 0)
             return false;
     }
+    cleanup_free char *views = xasprintf(LABS_DIR "/%s/etc", lab);
+    cleanup_fd int etc = clone_mount(views);
+    if (etc < 0 && errno != ENOENT) return false;
     cleanup_submounts Submounts submounts = clone_sys_submounts(table);
     if (is_sys_readonly() || !drop_sys()) return false;
     unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     if (mount("nslab", RUN_DIR, "tmpfs", flags, "mode=0700,size=64k") < 0) return false;
+    if (etc >= 0 && (mkdir(VIEWS_DIR, 0700) < 0 || attach_mount(etc, VIEWS_DIR) < 0)) return false;
     return symlink(OUTSIDE_LABS, LABS_DIR) == 0 && stash_submounts(&submounts);
 }
 
 // Should: return a descriptor of a new template, with the caller where it was before.
-static int make_template(const MountTable *table, const Place *place)
+static int make_template(const MountTable *table, const Place *place, const char *lab)
 {
     if (unshare(CLONE_NEWNS) < 0) return -1;
-    int made = furnish_template(table) ? open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC) : -1;
+    int made = furnish_template(table, lab) ? open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC) : -1;
     go_back(place);
     return made;
 }
@@ -329,7 +337,7 @@ static int renew_template(const Node *node, const Place *place)
     if (!read_mounts(&table)) return -1;
     bool follows = propagates(&table);
     if (follows || take_stamp(&stamp)) {
-        made = make_template(&table, place);
+        made = make_template(&table, place, node->lab);
         if (made >= 0) keep_template(folder, made, follows ? "follow" : "checked", follows ? NULL : &stamp);
     }
     free_mounts(&table);

@@ -6,6 +6,9 @@
 
 #include "node.h"
 
+/// Where the lab's folder of files for /etc is inside a template.
+#define VIEWS_DIR RUN_DIR "/etc"
+
 /// Enters a private copy of the lab's template, made now if need be, in the same working directory. False,
 /// with nothing changed, when there can be none here: the caller then copies its own mounts. Must come before
 /// setns(2) into the node, must be followed by finish_template().

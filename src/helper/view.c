@@ -5,6 +5,7 @@
 #include "sysfs.h"
 #include "template.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -30,10 +31,28 @@ static void copy_mounts_of_caller(void)
     free_mounts(&table);
 }
 
-// Should: show each file of /etc/netns/NETNS in the place of the one in /etc, as ip-netns(8) does.
-static void bind_etc(const char *netns)
+// Where the files of /etc/netns/NETNS are. `nslab up` makes it a symlink into /run/nslab, which leads out of
+// a template and into another mount namespace, where mount(2) takes nothing from; the template has them as
+// well.
+static char *etc_folder(const Node *node)
 {
-    cleanup_free char *folder = xasprintf("/etc/netns/%s", netns);
+    char *folder = xasprintf("/etc/netns/%s", node->netns);
+    cleanup_free char *views = xasprintf(LABS_DIR "/%s/etc/", node->lab);
+    char target[PATH_MAX];
+    ssize_t length = readlink(folder, target, sizeof target - 1);
+    if (length < 0) return folder;
+    target[length] = '\0';
+    if (!starts_with(target, views)) return folder;
+    char *own = xasprintf(VIEWS_DIR "/%s", target + strlen(views));
+    bool is_there = access(own, F_OK) == 0;
+    free(is_there ? folder : own);
+    return is_there ? own : folder;
+}
+
+// Should: show each file of /etc/netns/NETNS in the place of the one in /etc, as ip-netns(8) does.
+static void bind_etc(const Node *node)
+{
+    cleanup_free char *folder = etc_folder(node);
     cleanup_dir DIR *dir = opendir(folder);
     if (dir == NULL) return;
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
@@ -64,5 +83,5 @@ void enter_node(const Node *node)
     } else {
         copy_mounts_of_caller();
     }
-    if (node->netns != NULL) bind_etc(node->netns);
+    if (node->netns != NULL) bind_etc(node);
 }
