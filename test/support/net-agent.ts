@@ -29,7 +29,7 @@ export class NetAgent implements AsyncDisposable {
   >();
   #count = 0;
 
-  constructor(ns: ThrowawayNetns) {
+  constructor(ns: Pick<ThrowawayNetns, 'name'>) {
     this.#process = spawn('ip', ['netns', 'exec', ns.name, process.execPath, program], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });

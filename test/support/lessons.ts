@@ -1,0 +1,338 @@
+// The point of each shipped topology, checked on the running lab by what the kernel shows (`ip -j`, `nft -j`) and by packets.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { NetAgent } from './net-agent.ts';
+import type { UpLab } from './nslab.ts';
+import { connect } from './probe.ts';
+import { NIC } from './shipped.ts';
+
+/** Runs a subtest. */
+type Check = (title: string, body: () => void | Promise<void>) => Promise<void>;
+type Lesson = (lab: UpLab, check: Check) => Promise<void>;
+
+// biome-ignore lint/suspicious/noExplicitAny: what `ip -j` prints is read field by field in assertions
+type Json = any;
+
+function json(file: string, words: string): Json {
+  const output = execFileSync(file, words.split(' '), { encoding: 'utf8' }).trim();
+  return output === '' ? [] : JSON.parse(output);
+}
+const ip = (words: string): Json => json('ip', `-j ${words}`);
+const bridge = (words: string): Json => json('bridge', `-j ${words}`);
+
+function macOf(netns: string, dev: string): string {
+  return ip(`-n ${netns} link show ${dev}`)[0].address;
+}
+
+function portsOf(netns: string, master: string): string[] {
+  return ip(`-n ${netns} link show master ${master}`).map((link: Json) => link.ifname);
+}
+
+function received(netns: string, dev: string): number {
+  return ip(`-n ${netns} -s link show ${dev}`)[0].stats64.rx.packets;
+}
+
+/** The address from which the server sees the client's connection. */
+async function seenBy(
+  server: { netns: string; address: string; port: number },
+  client: string,
+): Promise<string> {
+  await using listening = new NetAgent({ name: server.netns });
+  await using asking = new NetAgent({ name: client });
+  await listening.serve(server);
+  const answer = await asking.ask(server);
+  return answer.peer ?? `error ${answer.error}`;
+}
+
+/** The addresses that the routers on the way, and back, left in the packet: IP's record route option (RFC 791). */
+function recordedRoute(lab: UpLab, node: string, ...target: string[]): string[] {
+  const output = lab.ok(node, 'ping', '-n', '-R', '-c', '1', '-W', '5', ...target);
+  const [, recorded = ''] = /RR:([\s\S]*?)\n\n/.exec(output) ?? [];
+  return recorded.split(/\s+/).filter((word) => word !== '');
+}
+
+function isSilent(lab: UpLab, node: string, ...target: string[]): boolean {
+  return lab.exec(node, 'ping', '-n', '-c', '1', '-W', '1', ...target).status !== 0;
+}
+
+/** Packets counted by the rule with that comment. */
+function counted(netns: string, comment: string): number {
+  const ruleset = JSON.parse(
+    execFileSync('ip', ['netns', 'exec', netns, 'nft', '-j', 'list', 'ruleset'], { encoding: 'utf8' }),
+  );
+  const rule = ruleset.nftables.find((entry: Json) => entry.rule?.comment === comment)?.rule;
+  return rule.expr.find((part: Json) => part.counter !== undefined).counter.packets;
+}
+
+/** Sends one UDP packet from each of the ports, so that each is a flow of its own. */
+function sendFlows(
+  lab: UpLab,
+  node: string,
+  to: { address: string; port: number; from: readonly number[] },
+): void {
+  const script = `
+    const [address, port, ...ports] = process.argv.slice(1);
+    for (const from of ports) {
+      const socket = require('node:dgram').createSocket('udp4').bind(Number(from));
+      socket.on('listening', () => socket.send('x', Number(port), address, () => socket.close()));
+    }`;
+  lab.ok(node, process.execPath, '-e', script, to.address, String(to.port), ...to.from.map(String));
+}
+
+export const lessons: Readonly<Record<string, Lesson>> = {
+  'two-namespaces': async (_lab, check) => {
+    await check('the namespace has lo and its end of the wire, and nothing else', () => {
+      const links = ip('-n test_ns -d link show');
+      assert.deepEqual(
+        links.map((link: Json) => [link.ifname, link.linkinfo?.info_kind]),
+        [
+          ['lo', undefined],
+          ['veth1', 'veth'],
+        ],
+      );
+      assert.ok(links.every((link: Json) => link.flags.includes('UP')));
+    });
+    await check('its only route leads to the subnet of the wire', () => {
+      const routes = ip('-n test_ns route show').map((route: Json) => [route.dst, route.dev, route.prefsrc]);
+      assert.deepEqual(routes, [['10.1.1.0/24', 'veth1', '10.1.1.1']]);
+    });
+  },
+
+  switch: async (lab, check) => {
+    await check('the bridge has a port for each wire', () => assert.equal(portsOf('sw', 'br0').length, 3));
+    await check('the bridge learned behind which port each host is', () => {
+      lab.ok('pc1', 'ping', '-c', '1', 'pc2');
+      lab.ok('pc3', 'ping', '-c', '1', 'pc2');
+      const learned = bridge('-n sw fdb show br br0').filter((entry: Json) => entry.state === '');
+      const ports = ['pc1', 'pc2', 'pc3'].map((pc) => {
+        const entry = learned.find(({ mac }: Json) => mac === macOf(pc, 'eth0'));
+        return entry?.ifname;
+      });
+      assert.equal(new Set(ports).size, 3, JSON.stringify(learned));
+      assert.ok(!ports.includes(undefined), JSON.stringify(learned));
+    });
+    await check('a host does not get what two others say to each other', () => {
+      const before = received('pc3', 'eth0');
+      lab.ok('pc1', 'ping', '-c', '20', '-i', '0.002', 'pc2');
+      const got = received('pc3', 'eth0') - before;
+      assert.ok(got < 20, `pc3 received ${got} packets`);
+    });
+  },
+
+  docker0: async (_lab, check) => {
+    await check('the host ends of the wires are ports of the bridge on the host', () => {
+      const ports = ip('link show master br-docker0').map((link: Json) => link.ifname);
+      assert.deepEqual(ports.sort(), ['vethc1', 'vethc2']);
+    });
+    await check('the internet sees the address of the host, not that of the container', async () => {
+      const server = { netns: 'internet', address: '203.0.113.2', port: 80 };
+      assert.equal(await seenBy(server, 'c1'), '203.0.113.1');
+      assert.equal(await seenBy(server, 'c2'), '203.0.113.1');
+    });
+    await check('between containers nothing is translated', async () => {
+      assert.equal(await seenBy({ netns: 'c2', address: '10.17.0.3', port: 80 }, 'c1'), '10.17.0.2');
+    });
+  },
+
+  nat: async (_lab, check) => {
+    await check('the outside sees the address of the gateway', async () => {
+      const server = { netns: 'outside', address: '198.51.100.1', port: 80 };
+      assert.equal(await seenBy(server, 'pc1'), '198.51.100.2');
+      assert.equal(await seenBy(server, 'pc2'), '198.51.100.2');
+    });
+    await check('inside, nothing is translated', async () => {
+      assert.equal(await seenBy({ netns: 'pc2', address: '10.1.1.2', port: 80 }, 'pc1'), '10.1.1.1');
+    });
+  },
+
+  dnat: async (lab, check) => {
+    const get = (port: number) =>
+      lab.exec('client', 'curl', '-sS', '-m', '5', `http://198.51.100.2:${port}/`);
+    await check('the forwarded ports reach the server, which sees the real client', () => {
+      for (const port of [8080, 9000, 9004, 9009]) {
+        assert.equal(get(port).stdout, 'web says hello to 203.0.113.9\n', `port ${port}`);
+      }
+    });
+    await check('the port after the range is refused by the gateway itself', () => {
+      assert.equal(connect(lab, 'client', { host: '198.51.100.2', port: 9010 }).stdout, 'ECONNREFUSED');
+    });
+    await check('UDP is forwarded to another port', () => {
+      const script = `
+        const socket = require('node:dgram').createSocket('udp4');
+        setTimeout(() => process.exit(1), 5000);
+        socket.on('message', (text, { port }) => { process.stdout.write(text + ' from ' + port); process.exit(0); });
+        socket.send('who', 5353, '198.51.100.2');`;
+      assert.equal(lab.ok('client', process.execPath, '-e', script), 'who from 5353');
+    });
+  },
+
+  ring: async (lab, check) => {
+    await check('packets go all the way round: there by r2, back by r4', () => {
+      const route = recordedRoute(lab, 'r1', '-I', '10.0.0.1', '10.0.0.3');
+      assert.deepEqual(route, ['10.0.0.1', '10.23.0.0', '10.0.0.3', '10.0.0.3', '10.41.0.0', '10.0.0.1']);
+    });
+    await check('a broken wire cuts r3 off from r1, and mending it brings it back', () => {
+      execFileSync('ip', ['-n', 'r2', 'link', 'set', 'right', 'down']);
+      assert.ok(isSilent(lab, 'r1', '-I', '10.0.0.1', '10.0.0.3'));
+      execFileSync('ip', ['-n', 'r2', 'link', 'set', 'right', 'up']);
+      execFileSync('ip', 'netns exec r2 ip route add 10.0.0.3/32 via 10.23.0.1'.split(' '));
+      assert.ok(!isSilent(lab, 'r1', '-I', '10.0.0.1', '10.0.0.3'));
+    });
+  },
+
+  ecmp: async (lab, check) => {
+    const ways = () => [received('upper', 'west'), received('lower', 'west')] as const;
+    await check('the flows between two hosts are spread over both ways', () => {
+      const [upper, lower] = ways();
+      sendFlows(lab, 'pc1', {
+        address: '10.2.0.1',
+        port: 9,
+        from: Array.from({ length: 64 }, (_, i) => 20_000 + i),
+      });
+      const [upperNow, lowerNow] = ways();
+      assert.ok(
+        upperNow - upper > 8 && lowerNow - lower > 8,
+        `upper ${upperNow - upper}, lower ${lowerNow - lower}`,
+      );
+    });
+    await check('the packets of one flow all take the same way', () => {
+      const decide = () =>
+        ip('-n left route get 10.2.0.1 from 10.1.0.1 iif lan ipproto udp sport 4000 dport 9')[0]
+          .dev as string;
+      const first = decide();
+      for (let i = 0; i < 5; i++) assert.equal(decide(), first);
+    });
+    await check('without the upper way, everything goes by the lower', () => {
+      execFileSync('ip', ['-n', 'left', 'link', 'set', 'to-upper', 'down']);
+      const [upper, lower] = ways();
+      sendFlows(lab, 'pc1', {
+        address: '10.2.0.1',
+        port: 9,
+        from: Array.from({ length: 32 }, (_, i) => 21_000 + i),
+      });
+      const [upperNow, lowerNow] = ways();
+      assert.equal(upperNow - upper, 0);
+      assert.ok(lowerNow - lower >= 32);
+    });
+  },
+
+  'policy-routing': async (lab, check) => {
+    await check('the staff leave by the first provider and the guests by the second', () => {
+      assert.ok(recordedRoute(lab, 'staff', '10.9.0.1').includes('198.51.100.2'));
+      assert.ok(recordedRoute(lab, 'guest', '10.9.0.1').includes('203.0.113.2'));
+    });
+    await check('the gateway decides by the source of the packet', () => {
+      const way = (from: string, iif: string) =>
+        ip(`-n gw route get 10.9.0.1 from ${from} iif ${iif}`)[0].dev;
+      assert.equal(way('10.1.1.1', 'staff'), 'isp1');
+      assert.equal(way('10.1.2.1', 'guests'), 'isp2');
+    });
+    await check(
+      'a guest is told that the staff are off limits, and the staff reach the guests’ gateway',
+      () => {
+        assert.match(
+          lab.exec('guest', 'ping', '-n', '-c', '1', '-W', '5', '10.1.1.1').stdout,
+          /Packet filtered/,
+        );
+        assert.ok(isSilent(lab, 'staff', '10.1.2.1'));
+      },
+    );
+    await check('the gateway itself takes the other provider when the first is gone', () => {
+      execFileSync('ip', ['-n', 'gw', 'link', 'set', 'isp1', 'down']);
+      assert.ok(!isSilent(lab, 'gw', '10.9.0.1'));
+    });
+  },
+
+  'dual-stack': async (lab, check) => {
+    await check('a name leads to an address of either family', () => {
+      assert.match(lab.ok('pc1', 'ping', '-n', '-4', '-c', '1', '-W', '5', 'pc2'), /10\.2\.2\.1/);
+      assert.match(lab.ok('pc1', 'ping', '-n', '-6', '-c', '1', '-W', '5', 'pc2'), /2001:db8:2::1/);
+    });
+    await check('IPv6 addresses are usable at once, without duplicate address detection', () => {
+      const addresses = ip('-n pc1 -6 addr show dev eth0')[0].addr_info;
+      const own = addresses.find((info: Json) => info.local === '2001:db8:1::1');
+      assert.equal(own.nodad, true);
+      assert.equal(own.tentative, undefined);
+      assert.ok(addresses.some((info: Json) => info.scope === 'link'));
+    });
+    await check('both families go through the router', () => {
+      assert.match(lab.ok('pc1', 'ping', '-n', '-c', '1', '-W', '5', '10.2.2.1'), /ttl=63/);
+      assert.match(lab.ok('pc1', 'ping', '-n', '-c', '1', '-W', '5', '2001:db8:2::1'), /ttl=63/);
+    });
+  },
+
+  vxlan: async (lab, check) => {
+    await check('the containers are neighbours, though a router is between their machines', () => {
+      assert.match(lab.ok('web1', 'ping', '-n', '-c', '1', '-W', '5', 'web2'), /ttl=64/);
+      const neighbour = ip('-n web1 neigh show 10.42.0.2')[0];
+      assert.equal(neighbour.lladdr, macOf('web2', 'eth0'));
+    });
+    await check('the tunnel floods to the other machine, and learns who is behind it', () => {
+      const fdb = bridge('-n machine1 fdb show dev vx0');
+      const to = (mac: string) =>
+        fdb.filter((entry: Json) => entry.mac === mac).map((entry: Json) => entry.dst);
+      assert.deepEqual(to('00:00:00:00:00:00'), ['198.51.100.129']);
+      assert.ok(to(macOf('web2', 'eth0')).includes('198.51.100.129'), JSON.stringify(fdb));
+    });
+    await check('the tunnel leaves 1450 bytes of 1500', () => {
+      assert.ok(!isSilent(lab, 'web1', '-M', 'do', '-s', String(1450 - 28), 'web2'));
+      assert.match(lab.exec('web1', 'ping', '-c', '1', '-M', 'do', '-s', '1472', 'web2').stderr, /mtu=1450/);
+    });
+  },
+
+  macvlan: async (lab, check) => {
+    await check('each container has a MAC address of its own on the LAN', () => {
+      lab.ok('pc', 'ping', '-c', '1', 'app1');
+      lab.ok('pc', 'ping', '-c', '1', 'app2');
+      lab.ok('pc', 'ping', '-c', '1', 'machine');
+      const fdb = bridge('-n sw fdb show br br0').filter((entry: Json) => entry.state === '');
+      const portOf = (mac: string) =>
+        fdb.find((entry: Json) => entry.mac === mac)?.ifname as string | undefined;
+      const macs = [macOf('machine', 'eth0'), macOf('app1', 'eth0'), macOf('app2', 'eth0')];
+      assert.equal(new Set(macs).size, 3);
+      assert.equal(new Set(macs.map(portOf)).size, 1, JSON.stringify(fdb));
+    });
+    await check('the device is a macvlan in bridge mode on the NIC of the machine', () => {
+      const [link] = ip('-n app1 -d link show eth0');
+      assert.equal(link.linkinfo.info_kind, 'macvlan');
+      assert.equal(link.linkinfo.info_data.mode, 'bridge');
+    });
+    await check('neither the machine nor its containers hear each other', () => {
+      assert.ok(isSilent(lab, 'app2', 'machine'));
+    });
+  },
+
+  firewall: async (lab, check) => {
+    await check('what is rejected is refused at once, what is dropped is never answered', () => {
+      const start = Date.now();
+      assert.equal(connect(lab, 'inside', { host: '198.51.100.1', port: 25 }).stdout, 'ECONNREFUSED');
+      assert.ok(Date.now() - start < 4000);
+      assert.equal(connect(lab, 'inside', { host: '198.51.100.1', port: 81, timeout: 1 }).stdout, 'TIMEOUT');
+      assert.equal(connect(lab, 'outside', { host: '10.1.1.1', port: 80, timeout: 1 }).stdout, 'TIMEOUT');
+    });
+    await check('answers to what the inside began come back, by the rule for established connections', () => {
+      const [web, answers] = [counted('fw', 'the web'), counted('fw', 'answers')];
+      assert.equal(lab.ok('inside', 'curl', '-sS', '-m', '5', 'http://198.51.100.1/'), 'hello\n');
+      assert.equal(counted('fw', 'the web') - web, 1, 'one packet opens the connection');
+      assert.ok(counted('fw', 'answers') - answers > 2);
+    });
+    await check('the counters tell what was refused', () => {
+      assert.ok(counted('fw', 'no mail from here') > 0);
+      assert.ok(counted('fw', 'nobody comes in') > 0);
+    });
+  },
+
+  physical: async (lab, check) => {
+    await check('the card is in the node, under the name of the file, and not in the machine', () => {
+      assert.equal(ip('link show').filter((link: Json) => link.ifname === NIC).length, 0);
+      const [link] = ip('-n box -d addr show lan0');
+      assert.equal(link.address, '02:00:5e:00:00:01');
+      assert.deepEqual(
+        link.addr_info.filter((info: Json) => info.family === 'inet').map((info: Json) => info.local),
+        ['10.5.1.1'],
+      );
+      assert.ok(!isSilent(lab, 'pc', '10.5.1.1'));
+    });
+  },
+};
