@@ -356,3 +356,72 @@ export function everything(): Lab {
   );
   return lab('everything', [guest, gateway, bridge, first, second, host]);
 }
+
+/** The kinds of device that need a module of a stock kernel: vlan, dummy, vrf, ipvlan, bond, gre, wireguard, VLANs of a bridge. */
+export function stockKinds(): Lab {
+  const br0 = ifname('br0');
+  const bridge = node(
+    'sw',
+    [
+      iface('br0', { type: 'bridge', vlan_filtering: true }),
+      veth('p1', end('a', 'eth0'), [], { master: br0, port: { vlan: 10 } }),
+      veth('p2', end('b', 'eth0'), [], { master: br0, port: { vlans: [{ from: 10, to: 12 }] } }),
+      veth('p3', end('c', 's0'), [], { master: br0, port: { vlan: 11, vlans: [{ from: 20, to: 20 }] } }),
+    ],
+    { kind: 'bridge' },
+  );
+  const a = node('a', [
+    veth('eth0', end('sw', 'p1'), ['10.1.0.1/24', '2001:db8:1::1/64']),
+    iface('dummy0', { type: 'dummy' }, ['10.8.0.1/32']),
+    iface('gre1', { type: 'gre', local: ip('10.1.0.1'), remote: ip('10.1.0.2'), key: 7, ttl: 33 }, [
+      '10.5.0.1/30',
+    ]),
+    iface('tap6', { type: 'gretap', local: ip('2001:db8:1::1'), remote: ip('2001:db8:1::2') }, [
+      '10.6.0.1/30',
+    ]),
+    iface('gretap1', { type: 'gretap', local: ip('10.1.0.1'), remote: ip('10.1.0.2') }, ['10.6.1.1/30']),
+    iface('ipv0', { type: 'ipvlan', link: end('a', 'dummy0'), mode: 'l3', flag: 'private' }, ['10.8.1.1/24']),
+    iface(
+      'wg0',
+      {
+        type: 'wireguard',
+        private_key: 'YAnz5TF+lXXJte14tji3zlMNftft3b9yV8Wc2DlUjFc=',
+        listen_port: 51820,
+        fwmark: 51,
+        peers: [
+          {
+            public_key: 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=',
+            preshared_key: '/UwcSPg38hW/D9Y3tcS1FOV0K1wuURMbS0sesJEP5ak=',
+            endpoint: { address: ip('10.1.0.2'), port: 51821 },
+            allowed_ips: ['10.7.0.2/32' as IpInterface, '2001:db8:7::/48' as IpInterface],
+            persistent_keepalive: 25,
+          },
+        ],
+      },
+      ['10.7.0.1/24'],
+    ),
+  ]);
+  const b = node(
+    'b',
+    [
+      // The file may name a vlan before its parent.
+      iface('v10', { type: 'vlan', link: end('b', 'eth0'), id: 10, protocol: '802.1Q' }, ['10.1.0.2/24'], {
+        master: ifname('red'),
+      }),
+      iface('v11', { type: 'vlan', link: end('b', 'eth0'), id: 11, protocol: '802.1ad' }, ['10.11.0.2/24'], {
+        mtu: 1400,
+      }),
+      veth('eth0', end('sw', 'p2')),
+      iface('red', { type: 'vrf', table: 100 }, [], { ipv6: true }),
+    ],
+    { routes: [route('0.0.0.0/0', { via: ip('10.1.0.1'), table: 100 })] },
+  );
+  const c = node('c', [
+    veth('s0', end('sw', 'p3'), [], { master: ifname('bond0') }),
+    iface('bond0', { type: 'bond', mode: 'active-backup', miimon: 100 }, ['10.11.0.3/24']),
+    iface('dm1', { type: 'dummy' }, [], { master: ifname('bond0') }),
+    // A vlan whose parent is another node's.
+    iface('guest', { type: 'vlan', link: end('b', 'eth0'), id: 12, protocol: '802.1Q' }, ['10.12.0.3/24']),
+  ]);
+  return lab('stock-kinds', [a, b, c, bridge]);
+}

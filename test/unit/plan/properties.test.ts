@@ -14,7 +14,7 @@ import { loadText } from '../../../src/topology/load.ts';
 import { comparable, desiredState } from '../../support/desired-state.ts';
 import { FakeKernel } from '../../support/fake-kernel.ts';
 import { randomLabYaml } from '../../support/random-lab.ts';
-import { everything, ring, star, twoNamespaces } from '../../support/sample-labs.ts';
+import { everything, ring, star, stockKinds, twoNamespaces } from '../../support/sample-labs.ts';
 import { wildLab } from './arbitrary-lab.ts';
 
 /** A machine with things of its own that must stay as they are. */
@@ -62,6 +62,7 @@ const samples: readonly (readonly [string, Lab])[] = [
   ['star of 5', star(5)],
   ['ring of 5', ring(5)],
   ['everything', everything()],
+  ['stock-kinds', stockKinds()],
 ];
 
 for (const [name, lab] of samples) {
