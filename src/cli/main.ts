@@ -20,7 +20,9 @@ function program(argv: readonly string[]) {
     .showHelpOnFail(false)
     .fail((message, error) => {
       // YError is yargs' own; anything else was thrown by code of ours.
-      throw error === undefined || error.name === 'YError' ? usageError(message ?? error.message, argv) : error;
+      throw error === undefined || error.name === 'YError'
+        ? usageError(message ?? error.message, argv)
+        : error;
     })
     .wrap(Math.min(110, process.stdout.columns ?? 80))
     .example('$0 up topologies/two-namespaces.yaml', 'make the lab')

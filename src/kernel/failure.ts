@@ -1,6 +1,7 @@
 // What the kernel said to an op, for a person: its own words where it has some, else the errno in plain ones, and for a missing
 // kind of device the module that brings it.
 
+import { NfnlError } from '../nfnl/error.ts';
 import type { Op } from '../plan/op.ts';
 import { RtnlError, type RtnlFailure } from '../rtnl/error.ts';
 import { moduleOfKind } from '../rtnl/linkinfo/linkinfo.ts';
@@ -29,21 +30,34 @@ const plain: Readonly<Record<string, string>> = {
 
 /** A refusal of rtnetlink as the failure of an op. */
 export function failureFrom(failure: RtnlFailure, op: Op): OpFailure {
-  const said = failure.message === '' ? (plain[failure.code] ?? '') : failure.message;
-  const message = said === '' ? failure.code : `${said} (${failure.code})`;
-  const hint = hintFor(failure, op);
-  return hint === undefined ? { code: failure.code, message } : { code: failure.code, message, hint };
+  const { code } = failure;
+  if (isUnknownKind(failure, op)) {
+    const module = moduleOfKind(op.link.type);
+    const hint = `its kernel module is ${module}; where the distribution ships it: modprobe ${module}`;
+    return {
+      code,
+      message: `the running kernel has no ${op.link.type} devices (${code})`,
+      hint,
+      lacks: module,
+    };
+  }
+  const said = failure.message === '' ? (plain[code] ?? '') : failure.message;
+  const message = said === '' ? code : `${said} (${code})`;
+  if (code !== 'ENETUNREACH' || op.kind !== 'addRoute') return { code, message };
+  return {
+    code,
+    message,
+    hint: "a gateway must lie in a subnet of one of the node's interfaces that are up",
+  };
 }
 
-function hintFor({ code, message }: RtnlFailure, op: Op): string | undefined {
-  if (op.kind === 'createLink' && (code === 'EOPNOTSUPP' || /[Uu]nknown device type/.test(message))) {
-    const { type } = op.link;
-    const module = moduleOfKind(type);
-    return `the running kernel has no ${type} devices; its module is ${module}: modprobe ${module}`;
-  }
-  if (code === 'ENETUNREACH' && op.kind === 'addRoute')
-    return "a gateway must lie in a subnet of one of the node's interfaces that are up";
-  return undefined;
+function isUnknownKind(failure: RtnlFailure, op: Op): op is Extract<Op, { kind: 'createLink' }> {
+  const { code, message } = failure;
+  return (
+    op.kind === 'createLink' &&
+    code === 'EOPNOTSUPP' &&
+    (message === '' || /unknown device type/i.test(message))
+  );
 }
 
 /** Anything that was thrown while an op ran. A programming mistake stays what it is and goes up. */
@@ -52,11 +66,20 @@ export function failureOfThrown(error: unknown, op?: Op): OpFailure {
     if (op !== undefined) return failureFrom(error.failure, op);
     return { code: error.code, message: error.message };
   }
+  // It names the rule and the module already.
+  if (error instanceof NfnlError) {
+    const { code, message, hint, module } = error;
+    return {
+      code,
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      ...(module === undefined ? {} : { lacks: module }),
+    };
+  }
   const code = codeOf(error);
   if (error instanceof Error && error.name === 'NoDevice') return { code: 'ENODEV', message: error.message };
   if (code === '' || !(error instanceof Error)) throw error;
   const path = 'path' in error && typeof error.path === 'string' ? `${error.path}: ` : '';
-  const hint = 'hint' in error && typeof error.hint === 'string' ? { hint: error.hint } : {};
   const said = plain[code];
-  return { code, message: said === undefined ? error.message : `${path}${said} (${code})`, ...hint };
+  return { code, message: said === undefined ? error.message : `${path}${said} (${code})` };
 }

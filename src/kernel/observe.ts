@@ -13,6 +13,7 @@ import { NETLINK_NETFILTER, Transport } from '../rtnl/transport.ts';
 
 import { codeOf } from '../sys/errno.ts';
 import type { DeviceView, Observed } from './port.ts';
+import { readDeviceSysctls } from './sysctl.ts';
 
 /** linux/if_arp.h */
 const ARPHRD_LOOPBACK = 772;
@@ -70,6 +71,7 @@ export function readLinkState(route: Transport, ifname: IfName): LinkState | und
         scope: typeof scope === 'number' ? scope : scopeNumber(scope),
       })),
     routes: routes.filter((payload) => isKept(payload)).map((payload) => payload.toString('base64')),
+    sysctls: readDeviceSysctls(ifname),
   };
 }
 

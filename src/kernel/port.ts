@@ -13,6 +13,8 @@ export type OpFailure = {
   /** One line: what was tried and what the kernel said. */
   readonly message: string;
   readonly hint?: string;
+  /** The kernel module that would have what the running kernel has not. */
+  readonly lacks?: string;
 };
 
 export type RunResult =

@@ -22,7 +22,7 @@ import type { Places } from './places.ts';
 import type { UndoResult } from './port.ts';
 import { stopProcesses } from './processes.ts';
 import { type Lookup, NoDevice, rtnlRoute, rtnlRule } from './requests.ts';
-import { readSysctl, writeSysctl } from './sysctl.ts';
+import { readSysctl, restoreDeviceSysctls, writeSysctl } from './sysctl.ts';
 
 const nothing: UndoResult = { notes: [] };
 /** What the kernel answers where there is nothing to delete: no link, route, rule, neighbour, or family for it. */
@@ -146,6 +146,9 @@ function returnLink(
       ...(master === undefined ? {} : { master }),
     }),
   );
+  places.leave();
+  // Before it is up: among them is how IPv6 link-local addresses are made.
+  restoreDeviceSysctls(state.sysctls);
   if (state.up) home.request(setLink(ref, { up: true }));
   const back: Request[] = [
     ...state.addresses.map(({ ip, broadcast, scope }) =>

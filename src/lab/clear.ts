@@ -73,7 +73,8 @@ function readRecordOfAnyVersion(lab: LabName): LabRecord | undefined {
 
 function pinnedNames(lab: LabName): NetnsName[] {
   try {
-    return readdirSync(pinsDir(lab)) as NetnsName[];
+    // The helper keeps a mount namespace there under a name with a dot (src/helper/template.c).
+    return readdirSync(pinsDir(lab)).filter((name) => !name.startsWith('.')) as NetnsName[];
   } catch {
     return [];
   }

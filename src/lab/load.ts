@@ -1,7 +1,7 @@
 // A topology file as a lab, with what only the outside knows: the environment and the folder it lies in.
 
 import { resolve } from 'node:path';
-import { NslabError, type Problem } from '../base/error.ts';
+import { NslabError, type Problem, type Where } from '../base/error.ts';
 import type { Lab } from '../model/lab.ts';
 import { loadLab } from '../topology/load.ts';
 
@@ -18,17 +18,19 @@ export type Loaded = {
   /** What the record keeps: an absolute path, or `-`. */
   readonly file: string;
   readonly warnings: readonly Problem[];
+  /** Where a key path of the lab stands in the file. */
+  readonly locate: (path: string) => Where;
 };
 
 /** @throws NslabError with all problems of the file */
 export function load({ path, prefix, vars = [] }: LoadRequest): Loaded {
-  const { lab, warnings } = loadLab({
+  const { lab, warnings, locate } = loadLab({
     path,
     env: process.env,
     vars: Object.fromEntries(vars.map(parseVar)),
     ...(prefix === undefined ? {} : { prefix }),
   });
-  return { lab, warnings, file: path === '-' ? path : resolve(path) };
+  return { lab, warnings, locate, file: path === '-' ? path : resolve(path) };
 }
 
 function parseVar(text: string): [string, string] {

@@ -4,7 +4,7 @@
 import { applyOps } from '../apply/apply.ts';
 import type { ApplyEvent, UndoEvent } from '../apply/event.ts';
 import type { Fault } from '../apply/fault.ts';
-import { NslabError } from '../base/error.ts';
+import { NslabError, type Problem, type Where } from '../base/error.ts';
 import type { ErrorCode } from '../base/error-catalogue.ts';
 import type { Kernel } from '../kernel/port.ts';
 import type { Lab } from '../model/lab.ts';
@@ -35,6 +35,8 @@ export type UpRequest = {
   /** As it is written into the record: an absolute path, or `-`. */
   readonly file: string;
   readonly kernel: Kernel;
+  /** Where a key path stands in the file, for conflicts with the host. */
+  readonly locate?: (path: string) => Where;
   readonly onEvent: (event: UpEvent) => void;
   readonly signal?: AbortSignal;
   readonly fault?: Fault | undefined;
@@ -95,11 +97,14 @@ function prepareOrLeave(request: UpRequest, digest: string, counts: Counts): Op[
 }
 
 /** Everything that can be refused before the first change: conflicts with the host, and writing the record. */
-function prepare({ lab, file, kernel }: UpRequest, digest: string, counts: Counts): Op[] {
+function prepare({ lab, file, kernel, locate }: UpRequest, digest: string, counts: Counts): Op[] {
   using _host = lockHost();
-  const problems = checkHost(lab, kernel.observe());
+  const problems = checkHost(lab, kernel.observe()).map(({ path, ...problem }): Problem => {
+    return locate === undefined ? problem : { ...problem, where: locate(path) };
+  });
   const [first] = problems;
-  if (first !== undefined) throw new NslabError(first.code, first.message, { hint: first.hint, problems });
+  if (first !== undefined)
+    throw new NslabError(first.code, first.message, { hint: first.hint, where: first.where, problems });
   const ops = withResolvers(planLab(lab));
   const undo = undoFacts(lab.name, ops, kernel);
   writeLab(lab);
@@ -124,8 +129,8 @@ async function make(request: UpRequest, ops: readonly Op[]): Promise<void> {
   for await (const event of applyOps(ops, kernel, request)) {
     onEvent(event);
     if (event.type === 'failed') {
-      const code = event.op.kind === 'runCommand' ? 'COMMAND_FAILED' : 'APPLY_FAILED';
       const { message, hint } = event.failure;
+      const code = failureCode(event);
       undoAll(request, new NslabError(code, `${describeOp(event.op)}: ${message}`, { hint }));
     }
     if (event.type === 'interrupted') {
@@ -135,6 +140,11 @@ async function make(request: UpRequest, ops: readonly Op[]): Promise<void> {
   }
   const record = readRecord(lab.name);
   if (record !== undefined) writeRecord({ ...record, phase: 'up' });
+}
+
+function failureCode({ op, failure }: Extract<ApplyEvent, { type: 'failed' }>): ErrorCode {
+  if (op.kind === 'runCommand') return 'COMMAND_FAILED';
+  return failure.lacks === undefined ? 'APPLY_FAILED' : 'HOST_KERNEL_LACKS';
 }
 
 /** Takes down what was made so far and throws the reason; if that fails too, both. */

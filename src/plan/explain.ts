@@ -37,7 +37,15 @@ export function explainUp(lab: Lab, ops: readonly Op[]): string {
 export function explainDown(lab: Lab, ops: readonly Op[]): string {
   const facts = undoFacts(lab.name, ops, {
     readSysctl: () => '',
-    readLinkState: (ifname) => ({ ifname, mac: '', mtu: 0, up: true, addresses: [], routes: [] }),
+    readLinkState: (ifname) => ({
+      ifname,
+      mac: '',
+      mtu: 0,
+      up: true,
+      addresses: [],
+      routes: [],
+      sysctls: {},
+    }),
   });
   const lines = [
     '#!/bin/bash',

@@ -104,8 +104,6 @@ export type Op =
       readonly argv: readonly string[];
     };
 
-export type OpKind = Op['kind'];
-
 /** What a NIC that is moved into a lab had in the machine's own namespace, and gets back. */
 export type LinkState = {
   readonly ifname: IfName;
@@ -120,6 +118,8 @@ export type LinkState = {
   }[];
   /** Routes over it, as payloads of RTM_NEWROUTE in base64: put back word for word. */
   readonly routes: readonly string[];
+  /** Its settings under net.ipv4.conf and net.ipv6.conf, which a NIC leaves behind when it changes its namespace. */
+  readonly sysctls: Readonly<Record<string, string>>;
 };
 
 /** The ops of `down`, in the order in which they run. Each treats "already gone" as done. */

@@ -8,9 +8,7 @@ import {
   type MessageWriter,
   readBe16,
   readBe32,
-  readMac,
   readS32,
-  readString,
   readU8,
   readU16,
   readU32,
@@ -81,18 +79,6 @@ export const ip = (type: number): Field<IpAddress> => ({
   type,
   write: (writer, to, value) => writer.attrIp(to, value),
   read: readIp,
-});
-
-export const mac = (type: number): Field<string> => ({
-  type,
-  write: (writer, to, value) => writer.attrMac(to, value),
-  read: readMac,
-});
-
-export const text = (type: number): Field<string> => ({
-  type,
-  write: (writer, to, value) => writer.attrString(to, value),
-  read: readString,
 });
 
 /** A number that iproute2 prints as a word. Numbers without a word are not read. */

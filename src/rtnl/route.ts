@@ -42,7 +42,6 @@ export const RT_TABLE_MAIN = 254;
 const RT_TABLE_LOCAL = 255;
 
 // linux/rtnetlink.h, RTPROT_*
-export const RTPROT_KERNEL = 2;
 const RTPROT_BOOT = 3;
 
 // linux/rtnetlink.h, RTN_*

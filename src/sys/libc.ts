@@ -22,17 +22,12 @@ export class SyscallError extends Error {
 }
 
 // linux/sched.h
-export const CLONE_NEWNS = 0x0002_0000;
 export const CLONE_NEWNET = 0x4000_0000;
 // sys/mount.h
-export const MS_RDONLY = 0x1;
 export const MS_NOSUID = 0x2;
 export const MS_NODEV = 0x4;
 export const MS_NOEXEC = 0x8;
 export const MS_BIND = 0x1000;
-export const MS_REC = 0x4000;
-export const MS_PRIVATE = 0x4_0000;
-export const MS_SLAVE = 0x8_0000;
 export const MS_SHARED = 0x10_0000;
 export const MNT_DETACH = 0x2;
 export const UMOUNT_NOFOLLOW = 0x8;
@@ -43,7 +38,6 @@ export const LOCK_NB = 4;
 export const AF_NETLINK = 16;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0x8_0000;
-export const MSG_PEEK = 0x2;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 
@@ -62,7 +56,6 @@ const calls = {
   setsockopt: libc.func(
     'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
   ),
-  bind: libc.func('int bind(int fd, const uint8_t *address, unsigned int length)'),
   send: libc.func('intptr_t send(int fd, const uint8_t *buffer, size_t length, int flags)'),
   recv: libc.func('intptr_t recv(int fd, uint8_t *buffer, size_t length, int flags)'),
 };
@@ -128,10 +121,6 @@ export function socket(domain: number, type: number, protocol: number): number {
 
 export function setsockopt(fd: number, level: number, option: { name: number; value: Uint8Array }): void {
   check('setsockopt', () => calls.setsockopt(fd, level, option.name, option.value, option.value.length));
-}
-
-export function bind(fd: number, address: Uint8Array): void {
-  check('bind', () => calls.bind(fd, address, address.length));
 }
 
 /** Sends one datagram and returns its length in bytes. */

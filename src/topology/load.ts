@@ -3,11 +3,11 @@
 
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import { NslabError, type Problem } from '../base/error.ts';
+import { NslabError, type Problem, type Where } from '../base/error.ts';
 import type { Lab } from '../model/lab.ts';
 import { checkTree } from './check.ts';
 import { decodeTopology, MAX_FILE_BYTES, parseYaml, tooBig } from './parse.ts';
-import { isError, resolveProblems } from './problems.ts';
+import { isError, parsePathText, resolveProblems } from './problems.ts';
 
 export type LoadOptions = {
   /** `-` is standard input. */
@@ -23,6 +23,8 @@ export type LoadedLab = {
   readonly lab: Lab;
   readonly source: { readonly file: string; readonly text: string };
   readonly warnings: readonly Problem[];
+  /** Where a key path of the lab (`nodes.pc1`) stands in the file, for what turns out wrong only on the machine. */
+  readonly locate: (path: string) => Where;
 };
 
 /** @throws NslabError TOPOLOGY_INVALID with all problems, FILE_... when there is nothing to read */
@@ -44,7 +46,8 @@ export function loadText(text: string, options: LoadOptions): LoadedLab {
   const [unused] = unusedVars;
   if (unused !== undefined)
     throw new NslabError('USAGE', `--var ${unused}: ${file} has no variable of that name`);
-  return { lab, source: { file, text }, warnings: all };
+  const locate = (path: string) => parsed.locate(parsePathText(path));
+  return { lab, source: { file, text }, warnings: all, locate };
 }
 
 function invalid(problems: readonly Problem[], file: string): NslabError {

@@ -119,5 +119,3 @@ export const containerKeys = {
     ['db:10.1.1.2'],
   ]),
 } as const;
-
-export type ContainerFile = { readonly [K in keyof typeof containerKeys]?: unknown };

@@ -86,5 +86,4 @@ export const firewallSchema = mapping({
 });
 
 export type NatRuleFile = v.InferOutput<typeof natRule>;
-export type FirewallFile = v.InferOutput<typeof firewallSchema>;
 export type FirewallRuleFile = v.InferOutput<typeof firewallRule>;

@@ -334,8 +334,14 @@ function typeHint(given: unknown, wanted: readonly string[], path: Path): string
   if (wanted.includes('string') && (typeof given === 'number' || typeof given === 'boolean')) {
     return wanted.includes('Object') ? undefined : `put it in quotes: "${given}"`;
   }
-  if (wanted.includes('string') && Array.isArray(given) && given.length === 1)
+  if (
+    wanted.includes('string') &&
+    Array.isArray(given) &&
+    given.length === 1 &&
+    typeof given[0] !== 'object'
+  ) {
     return `write ${quote(given[0])}`;
+  }
   return collectionHint(given, wanted, path);
 }
 

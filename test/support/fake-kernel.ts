@@ -482,6 +482,7 @@ export class FakeKernel implements Kernel {
       up,
       addresses: addresses.map(({ ip }) => ({ ip, scope: 0 })),
       routes: [],
+      sysctls: {},
     };
   }
 

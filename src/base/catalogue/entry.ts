@@ -10,6 +10,9 @@ export const exit = {
   undone: 5,
   left: 6,
   lab: 7,
+  /** `exec`: the command was found and could not be run, or was not found; as a shell has it. */
+  cannotExec: 126,
+  noCommand: 127,
   interrupted: 130,
 } as const;
 

@@ -33,4 +33,19 @@ export const hostErrors = {
     explanation:
       'The lab needs more of something than the kernel allows, for example more than 1023 ports on one bridge (BR_MAX_PORTS).',
   },
+  HOST_REFUSED: {
+    exit: exit.host,
+    explanation:
+      'A system call that `exec` or `shell` needs was refused, though it works on an ordinary machine with root. Inside a container or a sandbox that is usual: it must allow setns(2), mount(2) and unshare(2). The message names the call and the reason.',
+  },
+  HOST_NOT_BUILT: {
+    exit: exit.host,
+    explanation:
+      'bin/nslab found no built nslab in dist/, or no Node.js to run it. `bin/setup` installs what is missing and builds; `npm run build` builds alone.',
+  },
+  EXEC_FAILED: {
+    exit: exit.noCommand,
+    explanation:
+      'The command that `exec` was to run inside the node does not exist (exit status 127) or cannot be run (126). Nodes see the files of the machine, so it has to be installed there.',
+  },
 } as const satisfies Record<string, CatalogueEntry>;

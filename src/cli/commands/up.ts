@@ -37,7 +37,15 @@ export async function run({ file, prefix, var: vars, json, verbose }: Args): Pro
   };
   try {
     const fault = parseFault(process.env['NSLAB_FAULT']);
-    const result = await upLab({ lab, file: loaded.file, kernel, onEvent, signal: stop.signal, fault });
+    const result = await upLab({
+      lab,
+      file: loaded.file,
+      locate: loaded.locate,
+      kernel,
+      onEvent,
+      signal: stop.signal,
+      fault,
+    });
     bar.end();
     const ms = Math.round(performance.now() - start);
     if (json) process.stdout.write(`${JSON.stringify({ type: 'up', lab: lab.name, ...result, ms })}\n`);

@@ -27,6 +27,7 @@ test('an errno without words is put into plain ones', () => {
 test('a kind of device that the kernel lacks is answered with its module', () => {
   const failure = failureFrom({ errno: 95, code: 'EOPNOTSUPP', message: 'Unknown device type' }, vrf);
   assert.match(failure.hint ?? '', /modprobe vrf/);
+  assert.equal(failure.lacks, 'vrf');
 });
 
 test('a failed system call is a failure, a mistake in the program is not', () => {
