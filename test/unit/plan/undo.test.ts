@@ -97,7 +97,6 @@ test('a NIC goes back with the state it had', () => {
     addresses: [],
     routes: [],
     sysctls: {},
-    sysctls: {},
   };
   const made = lab('l', [node('a', [iface('wan', { type: 'physical', device: ifname('enp3s0') })])]);
   const ops = planDown(
