@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { Address6 } from 'ip-address';
 import {
   ipFromBigInt,
   ipFromBytes,
@@ -81,4 +82,30 @@ test('subnets overlap when one holds the other, and not across families', () => 
   assert.ok(prefixesOverlap(prefix('10.1.1.0/24'), prefix('10.0.0.0/8')));
   assert.ok(!prefixesOverlap(prefix('10.1.0.0/24'), prefix('10.1.1.0/24')));
   assert.ok(!prefixesOverlap(prefix('0.0.0.0/0'), prefix('::/0')));
+});
+
+test('an IPv6 address is written as RFC 5952 says, which is what the ip-address package writes', () => {
+  const group = fc.oneof(
+    { weight: 3, arbitrary: fc.constant(0) },
+    { weight: 2, arbitrary: fc.nat({ max: 0xffff }) },
+  );
+  fc.assert(
+    fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {
+      const value = groups.reduce((sum, one) => (sum << 16n) | BigInt(one), 0n);
+      const text = ipFromBigInt(value, 6);
+      assert.equal(text, Address6.fromBigInt(value).correctForm());
+      assert.equal(ipToBigInt(text), value);
+    }),
+  );
+});
+
+test('the subnet of an IPv4 address is the same in numbers and in bits', () => {
+  fc.assert(
+    fc.property(fc.ipV4(), fc.nat({ max: 32 }), (text, length) => {
+      const subnet = subnetOf(`${text}/${length}` as never);
+      const bits = BigInt(32 - length);
+      assert.equal(subnet, `${ipFromBigInt((ipToBigInt(address(text)) >> bits) << bits, 4)}/${length}`);
+      assert.ok(prefixContains(subnet, address(text)));
+    }),
+  );
 });
