@@ -15,6 +15,11 @@ const vars = {
   describe: 'set a variable of the file, NAME=VALUE',
 } as const;
 
+/** yargs reads a positional `-` as an option without a name, and makes it an empty text. */
+function fileArgument(file: string): string {
+  return file === '' && process.argv.includes('-') ? '-' : file;
+}
+
 /** The options by which a topology file is named; `FILE` may be `-` for standard input. */
 function fileOptions<T>(y: Argv<T>) {
   return y
@@ -22,6 +27,7 @@ function fileOptions<T>(y: Argv<T>) {
       type: 'string',
       demandOption: true,
       describe: 'topology file, or - for standard input',
+      coerce: fileArgument,
     })
     .option('prefix', prefix)
     .option('var', vars);

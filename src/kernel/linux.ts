@@ -257,7 +257,7 @@ export class LinuxKernel implements Kernel {
       if (far !== null) opened.push(fd);
     }
     const ifindex = this.#places.chooseIndex(place);
-    const peerIndex = link.type === 'veth' ? this.#places.chooseIndex(link.peer.place) : undefined;
+    const peerIndex = link.type === 'veth' ? this.#places.chooseIndex(link.peer.place, ifindex) : undefined;
     const request = createLinkRequest(op, { ifindex, peerIndex, fd }, this.#lookup);
     if (ifindex !== undefined) this.#places.remember(place, link.ifname, ifindex);
     if (link.type === 'veth' && peerIndex !== undefined) {

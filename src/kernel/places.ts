@@ -76,10 +76,15 @@ export class Places {
     return place !== null && this.#firstFree !== undefined;
   }
 
-  /** The index to ask for when a device is made in a namespace of the lab; undefined lets the kernel choose. */
-  chooseIndex(place: Place): number | undefined {
+  /**
+   * The index to ask for when a device is made in a namespace of the lab; undefined lets the kernel choose. Never that of the
+   * other end of its wire: two ends with one number look like no wire to linkwatch_urgent_event() (net/core/link_watch.c), and
+   * their carrier would be told, and their IPv6 address made, up to a second later.
+   */
+  chooseIndex(place: Place, otherEnd?: number): number | undefined {
     if (place === null || this.#firstFree === undefined) return undefined;
-    const index = this.#next.get(place) ?? this.#firstFree;
+    const free = this.#next.get(place) ?? this.#firstFree;
+    const index = free === otherEnd ? free + 1 : free;
     this.#next.set(place, index + 1);
     return index;
   }

@@ -24,11 +24,11 @@ export function readSysctl(key: string): string | undefined {
   }
 }
 
-/** What a device has under net.ipv4.conf and net.ipv6.conf, by key. A key that cannot be read (stable_secret, unset) is left out. */
+/** What a device has under `conf` and `neigh` of net.ipv4 and net.ipv6, by key. A key that cannot be read (stable_secret, unset) is left out. */
 export function readDeviceSysctls(ifname: string): Record<string, string> {
   const found: Record<string, string> = {};
-  for (const family of ['ipv4', 'ipv6']) {
-    const prefix = `net.${family}.conf.${ifname.replaceAll('.', '/')}`;
+  for (const table of ['ipv4.conf', 'ipv4.neigh', 'ipv6.conf', 'ipv6.neigh']) {
+    const prefix = `net.${table}.${ifname.replaceAll('.', '/')}`;
     for (const name of readNames(sysctlPath(prefix))) {
       const value = readQuietly(`${prefix}.${name}`);
       if (value !== undefined) found[`${prefix}.${name}`] = value;

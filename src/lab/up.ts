@@ -124,22 +124,31 @@ function prepare({ lab, file, kernel, locate }: UpRequest, digest: string, count
 }
 
 async function make(request: UpRequest, ops: readonly Op[]): Promise<void> {
+  request.kernel.openLab(request.lab.name);
+  try {
+    await runOps(request, ops);
+    const record = readRecord(request.lab.name);
+    if (record !== undefined) writeRecord({ ...record, phase: 'up' });
+  } catch (reason) {
+    // Whatever it was, a mistake of ours included: half a lab helps nobody.
+    undoAll(request, reason);
+  }
+}
+
+/** @throws NslabError for the step that failed, or INTERRUPTED */
+async function runOps(request: UpRequest, ops: readonly Op[]): Promise<void> {
   const { lab, kernel, onEvent } = request;
-  kernel.openLab(lab.name);
   for await (const event of applyOps(ops, kernel, request)) {
     onEvent(event);
     if (event.type === 'failed') {
       const { message, hint } = event.failure;
-      const code = failureCode(event);
-      undoAll(request, new NslabError(code, `${describeOp(event.op)}: ${message}`, { hint }));
+      throw new NslabError(failureCode(event), `${describeOp(event.op)}: ${message}`, { hint });
     }
     if (event.type === 'interrupted') {
       const done = `${event.index} of ${ops.length} steps were made, and all of them were undone`;
-      undoAll(request, new NslabError('INTERRUPTED', `up of ${lab.name} was interrupted: ${done}`));
+      throw new NslabError('INTERRUPTED', `up of ${lab.name} was interrupted: ${done}`);
     }
   }
-  const record = readRecord(lab.name);
-  if (record !== undefined) writeRecord({ ...record, phase: 'up' });
 }
 
 function failureCode({ op, failure }: Extract<ApplyEvent, { type: 'failed' }>): ErrorCode {
@@ -148,16 +157,14 @@ function failureCode({ op, failure }: Extract<ApplyEvent, { type: 'failed' }>): 
 }
 
 /** Takes down what was made so far and throws the reason; if that fails too, both. */
-function undoAll({ lab, kernel, onEvent }: UpRequest, reason: NslabError): never {
+function undoAll({ lab, kernel, onEvent }: UpRequest, reason: unknown): never {
   onEvent({ type: 'undoing' });
   try {
     clearLab({ lab: lab.name, kernel, onEvent });
   } catch (error) {
-    if (!(error instanceof NslabError)) throw error;
-    throw new NslabError(error.code as ErrorCode, `${reason.message}; and then: ${error.message}`, {
-      hint: error.hint,
-      cause: reason,
-    });
+    if (!(error instanceof NslabError) || !(reason instanceof Error)) throw error;
+    const message = `${reason.message}; and then: ${error.message}`;
+    throw new NslabError(error.code, message, { hint: error.hint, cause: reason });
   }
   throw reason;
 }

@@ -2,6 +2,7 @@
 // on, the other end of its wire) and with those settings that follow from its surroundings. No order is decided here.
 // The rules are the kernel's: net/core/rtnetlink.c, net/ipv6/addrconf.c, drivers/net/veth.c.
 
+import { ipFamily } from '../base/ip.ts';
 import type { Interface } from '../model/interface.ts';
 import type { Lab, Node, Place, Sysctl } from '../model/lab.ts';
 
@@ -54,7 +55,7 @@ function desiredSite(node: Node, index: Map<Place, Map<string, Device>>): Site {
     const device: Device = {
       place: node.place,
       iface,
-      sysctls: byDevice.get(iface.ifname) ?? [],
+      sysctls: [...withoutDad(iface), ...(byDevice.get(iface.ifname) ?? [])],
       addrgenmode: undefined,
       master: undefined,
       parent: undefined,
@@ -108,6 +109,18 @@ function mtuOf(device: Device): number {
     seen.add(d);
   }
   return ETHERNET_MTU;
+}
+
+/**
+ * A lab is usable when `up` returns. The link-local address counts too: a router needs it as the source of its neighbour
+ * solicitations, and for the second or two of duplicate address detection it would forward nothing (ndisc_solicit()). The file
+ * asks for detection with `dad: true` on an address.
+ */
+function withoutDad(iface: Interface): Sysctl[] {
+  const { ifname, type, ipv6, mtu = ETHERNET_MTU, addresses, path } = iface;
+  if (!ipv6 || type === 'loopback' || mtu < IPV6_MIN_MTU) return [];
+  if (addresses.some(({ ip, nodad }) => ipFamily(ip) === 6 && !nodad)) return [];
+  return [{ key: `net.ipv6.conf.${ifname.replaceAll('.', '/')}.accept_dad`, value: '0', path }];
 }
 
 /** net.ipv4.conf.IF.*, net.ipv6.neigh.IF.* and the like; a dot of the interface's name is written as a slash. */

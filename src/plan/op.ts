@@ -118,7 +118,7 @@ export type LinkState = {
   }[];
   /** Routes over it, as payloads of RTM_NEWROUTE in base64: put back word for word. */
   readonly routes: readonly string[];
-  /** Its settings under net.ipv4.conf and net.ipv6.conf, which a NIC leaves behind when it changes its namespace. */
+  /** Its settings under `conf` and `neigh` of net.ipv4 and net.ipv6, which a NIC leaves behind when it changes its namespace. */
   readonly sysctls: Readonly<Record<string, string>>;
 };
 
