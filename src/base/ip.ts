@@ -16,7 +16,11 @@ export type IpFamily = 4 | 6;
 
 const octet = /^(0|[1-9][0-9]{0,2})$/;
 
+/** Four numbers without leading zeros; what is wrong with others only {@link parseIpv4} says. */
+const plainIpv4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/;
+
 function parseIpv4(text: string): Result<IpAddress> {
+  if (plainIpv4.test(text)) return ok(text as IpAddress);
   const parts = text.split('.');
   if (parts.length !== 4) return err(`an IPv4 address has four numbers, as 10.1.1.1`);
   for (const part of parts) {
