@@ -25,6 +25,8 @@ export type Checked = {
   readonly problems: readonly PathProblem[];
   /** Names given with --var that the file does not have. */
   readonly unusedVars: readonly string[];
+  /** Where a path of the lab is in the file: containerlab's wrapper is unknown to the lab. */
+  readonly origin: (path: Path) => Path;
 };
 
 /** Checks the values of a parsed file. */
@@ -36,10 +38,19 @@ export function checkTree(tree: unknown, options: CheckOptions): Checked {
   problems.push(...schemaProblems(shape.issues));
   const file = shape.file ?? withoutMistakes(shape.output, shape.issues);
   const lab = file === undefined ? undefined : lowerAndRule(file, options, problems);
-  const located = problems.map((problem) => native.locate(problem));
+  const located = problems.map((problem) => moved(problem, native.origin));
   const all = [...substituted.problems, ...located];
-  const rest = { problems: all, unusedVars: substituted.unused };
+  const rest = { problems: all, unusedVars: substituted.unused, origin: native.origin };
   return lab === undefined || all.some(isError) ? rest : { lab, ...rest };
+}
+
+/** The problem at the places that the file has. */
+function moved(problem: PathProblem, origin: (path: Path) => Path): PathProblem {
+  const { related } = problem;
+  const path = origin(problem.path);
+  return related === undefined
+    ? { ...problem, path }
+    : { ...problem, path, related: { ...related, path: origin(related.path) } };
 }
 
 function lowerAndRule(file: TopologyFile, options: CheckOptions, problems: PathProblem[]): Lab | undefined {

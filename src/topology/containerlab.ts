@@ -10,15 +10,15 @@ type Mapping = Readonly<Record<string, unknown>>;
 export type Native = {
   readonly value: unknown;
   readonly problems: readonly PathProblem[];
-  /** A problem of the changed tree at the place that the file has. */
-  readonly locate: (problem: PathProblem) => PathProblem;
+  /** Where a path of the changed tree is in the file. */
+  readonly origin: (path: Path) => Path;
 };
 
 /** The tree in nslab's own words. */
 export function fromContainerlab(tree: unknown): Native {
   const translation = new Translation();
   const value = isMapping(tree) ? translation.file(tree) : tree;
-  return { value, problems: translation.problems, locate: (problem) => translation.locate(problem) };
+  return { value, problems: translation.problems, origin: (path) => translation.origin(path) };
 }
 
 function isMapping(value: unknown): value is Mapping {
@@ -114,16 +114,8 @@ class Translation {
     return top;
   }
 
-  locate(problem: PathProblem): PathProblem {
-    if (this.origins.size === 0) return problem;
-    const { related } = problem;
-    const path = this.origin(problem.path);
-    return related === undefined
-      ? { ...problem, path }
-      : { ...problem, path, related: { ...related, path: this.origin(related.path) } };
-  }
-
-  private origin(path: Path): Path {
+  origin(path: Path): Path {
+    if (this.origins.size === 0) return path;
     for (let length = path.length; length > 0; length--) {
       const found = this.origins.get(textOf(path.slice(0, length)));
       if (found !== undefined) return [...found, ...path.slice(length)];

@@ -40,13 +40,16 @@ export function loadText(text: string, options: LoadOptions): LoadedLab {
   const file = options.path;
   const parsed = parseYaml(text, file);
   if (parsed.value === undefined || parsed.problems.some(isError)) throw invalid(parsed.problems, file);
-  const { lab, problems, unusedVars } = checkTree(parsed.value, { ...options, defaultName: nameOf(file) });
+  const { lab, problems, unusedVars, origin } = checkTree(parsed.value, {
+    ...options,
+    defaultName: nameOf(file),
+  });
   const all = [...parsed.problems, ...resolveProblems(problems, parsed.locate)];
   if (lab === undefined || all.some(isError)) throw invalid(all, file);
   const [unused] = unusedVars;
   if (unused !== undefined)
     throw new NslabError('USAGE', `--var ${unused}: ${file} has no variable of that name`);
-  const locate = (path: string) => parsed.locate(parsePathText(path));
+  const locate = (path: string) => parsed.locate(origin(parsePathText(path)));
   return { lab, source: { file, text }, warnings: all, locate };
 }
 
