@@ -25,6 +25,8 @@ import { type LabRecord, parseRecord } from './record.ts';
 
 /** So long a `down` of another lab may take, milliseconds. */
 const HOST_LOCK_MS = 30_000;
+/** How often folders may vanish under us before it is something else. */
+const LOCK_TRIES = 100;
 
 /** A held lock; the kernel frees it when the process ends, however it ends. */
 export type Lock = { readonly [Symbol.dispose]: () => void };
@@ -50,10 +52,38 @@ function lockFile(path: string, onHeld: (pid: string) => NslabError): Lock {
       throw onHeld(pid);
     }
     if (isSameFile(fd, path)) {
-      writeFileSync(path, `${process.pid}\n`);
+      try {
+        writeFileSync(path, `${process.pid}\n`);
+      } catch (error) {
+        // A full disk. The file was perhaps made by us; a lock without one is made anew.
+        rmSync(path, { force: true });
+        closeSync(fd);
+        throw error;
+      }
       return { [Symbol.dispose]: () => closeSync(fd) };
     }
     closeSync(fd);
+  }
+}
+
+/** Folders, each in the one before. Node's own `recursive` says ENOENT where the file system is read-only. */
+function makeFolders(...paths: readonly string[]): void {
+  for (const path of paths) {
+    try {
+      mkdirSync(path, { mode: 0o700 });
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** Takes away what was made for a lock that could not be had, as far as it is empty. */
+function removeEmptyLab(lab: LabName): void {
+  try {
+    rmdirSync(labDir(lab));
+    removeRunDir();
+  } catch {
+    // A lab that is up, or nothing there: the reason for coming here is told.
   }
 }
 
@@ -70,9 +100,9 @@ function isSameFile(fd: number, path: string): boolean {
  * @throws NslabError LAB_LOCKED with the holder's pid, STATE_WRITE when /run is full or read-only
  */
 export function lockLab(lab: LabName): Lock {
-  for (;;) {
+  for (let tries = LOCK_TRIES; ; tries--) {
     try {
-      mkdirSync(labDir(lab), { recursive: true, mode: 0o700 });
+      makeFolders(RUN_DIR, LABS_DIR, labDir(lab));
       return lockFile(
         join(labDir(lab), 'lock'),
         (pid) =>
@@ -82,7 +112,10 @@ export function lockLab(lab: LabName): Lock {
       );
     } catch (error) {
       if (error instanceof NslabError) throw error;
-      if (codeOf(error) !== 'ENOENT') throw stateWrite(`cannot make ${labDir(lab)}`, error);
+      // ENOENT: the `down` of another lab, or of this one, has just removed a folder.
+      if (codeOf(error) === 'ENOENT' && tries > 0) continue;
+      removeEmptyLab(lab);
+      throw stateWrite(`cannot make ${labDir(lab)}`, error);
     }
   }
 }
@@ -109,7 +142,7 @@ export function lockHost(): Lock {
     new NslabError('LAB_LOCKED', `process ${pid} is changing what all labs share`, { hint: 'try again' });
   for (;;) {
     try {
-      mkdirSync(RUN_DIR, { recursive: true, mode: 0o700 });
+      makeFolders(RUN_DIR);
       return lockFile(join(RUN_DIR, 'lock'), held);
     } catch (error) {
       const again = error instanceof NslabError || codeOf(error) === 'ENOENT';
