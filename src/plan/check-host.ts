@@ -70,7 +70,22 @@ function checkLinks(lab: Lab, host: HostFacts): HostProblem[] {
         path,
       }),
     );
-  return [...missing, ...taken];
+  return [...missing, ...missingMasters(lab, present), ...taken];
+}
+
+/** A bridge of the machine that the lab plugs into without making it. */
+function missingMasters(lab: Lab, present: ReadonlySet<string>): HostProblem[] {
+  const interfaces = interfacesAt(lab, null);
+  const made = new Set<string>(interfaces.map(({ ifname }) => ifname));
+  return interfaces.flatMap(({ ifname, master, path }) => {
+    if (master === undefined || made.has(master) || present.has(master)) return [];
+    return {
+      code: 'HOST_DEVICE_MISSING',
+      message: `the machine has no device ${master} to plug ${ifname} into`,
+      hint: `add it to the file, as interfaces: { ${master}: { type: bridge } } of the node host`,
+      path,
+    };
+  });
 }
 
 function checkTables(lab: Lab, host: HostFacts): HostProblem[] {

@@ -93,7 +93,7 @@ export class DevicePlan {
     this.makeNeeds(far);
     const link: Writable<LinkAttributes> = this.attributes(near);
     if (near.iface.altname !== undefined) link.altname = near.iface.altname;
-    if (near.master !== undefined) link.master = near.master.iface.ifname;
+    if (near.iface.master !== undefined) link.master = near.iface.master;
     if (up) link.up = true;
     // The peer's part of the message knows neither IFLA_MASTER nor, before the pair exists, IFF_UP (ENOTCONN).
     const peer = Object.assign(this.attributes(far), { place: far.place });
@@ -128,7 +128,7 @@ export class DevicePlan {
     const up = canBeBornUp(device);
     // Made from its parent's place, where the name of a master would mean another device.
     const local = !('link' in iface) || iface.link === undefined || iface.link.place === device.place;
-    const master = local ? device.master?.iface.ifname : undefined;
+    const master = local ? iface.master : undefined;
     this.ops.push({
       kind: 'createLink',
       place: device.place,
@@ -232,13 +232,13 @@ function isPort(device: Device): boolean {
 function canBeBornUp({ iface, addrgenmode, sysctls, master }: Device): boolean {
   if (!iface.up || addrgenmode !== undefined || sysctls.length > 0 || iface.port !== undefined) return false;
   // A bond takes no port that is up; a vrf would take it down and up again.
-  if (master !== undefined && master.iface.type !== 'bridge') return false;
+  if (iface.master !== undefined && master?.iface.type !== 'bridge') return false;
   return iface.type === 'veth' || iface.type === 'bridge' || iface.type === 'dummy' || iface.type === 'ifb';
 }
 
-function lateSettings({ place, iface, master, addrgenmode }: Device, made: Made): SetLink {
+function lateSettings({ place, iface, addrgenmode }: Device, made: Made): SetLink {
   const op: Writable<SetLink> = { kind: 'setLink', place, ifname: iface.ifname };
-  if (!made.master && master !== undefined) op.master = master.iface.ifname;
+  if (!made.master && iface.master !== undefined) op.master = iface.master;
   if (addrgenmode !== undefined) op.addrgenmode = addrgenmode;
   return op;
 }

@@ -102,3 +102,10 @@ test('a bridge with more ports than Linux allows is refused', () => {
   assert.deepEqual(check(star(1023), {}), []);
   assert.match(check(star(1024), {}).join(), /^HOST_LIMIT nodes\.sw: bridge br0 has 1024 ports/);
 });
+
+test('a bridge of the machine that the lab plugs into must be there, or be in the file', () => {
+  const port = veth('v0', end('a', 'eth0'), [], { master: ifname('br9') });
+  const made = lab('x', [node('a', [veth('eth0', end('host', 'v0'))]), node('host', [port])]);
+  assert.match(check(made, {}).join(), /^HOST_DEVICE_MISSING interfaces\.v0: the machine has no device br9/);
+  assert.deepEqual(check(made, { links: [{ ifname: 'br9' }] }), []);
+});
