@@ -10,6 +10,7 @@ import type { Path, PathProblem } from './problems.ts';
 import type { LinkFile, TopologyFile } from './schema.ts';
 import type { AddressFile, InterfaceFile, PortFile } from './schema-interface.ts';
 import type { NodeFile } from './schema-node.ts';
+import { didYouMean } from './suggest.ts';
 
 /** A value of the file with its place. */
 export type Placed<T> = { readonly value: T; readonly path: Path };
@@ -71,8 +72,9 @@ export class Report {
     return undefined;
   }
 
-  warn(path: Path, code: ErrorCode, message: string, hint?: string): void {
-    this.problems.push({ code, message, path, severity: 'warning', ...(hint === undefined ? {} : { hint }) });
+  /** A near name; not after a hundred problems, when nobody reads on and comparing all with all would take minutes. */
+  nearName(name: string, names: () => Iterable<string>): string | undefined {
+    return this.problems.length < 100 ? didYouMean(name, names()) : undefined;
   }
 }
 

@@ -212,7 +212,7 @@ class Checker {
     if (name === this.node.name) {
       this.lab.report.add({ code: 'VALUE_INVALID', message: 'the node cannot depend on itself', path, part });
     } else if (!this.lab.byName.has(name)) {
-      const hint = didYouMean(name, [...this.lab.byName.keys(), HOST]);
+      const hint = this.lab.report.nearName(name, () => [...this.lab.byName.keys(), HOST]);
       this.lab.report.add({
         code: 'NODE_UNDEFINED',
         message: `there is no node ${quote(name)}`,

@@ -12,7 +12,6 @@ import { findNode, HOST } from './lower-nodes.ts';
 import { lowerWireguard } from './lower-wireguard.ts';
 import { type Path, pathText } from './problems.ts';
 import type { InterfaceFile } from './schema-interface.ts';
-import { didYouMean } from './suggest.ts';
 import { parseDuration } from './units.ts';
 import { quote, readAddress, readMac, readUnit } from './values.ts';
 
@@ -20,10 +19,10 @@ type FileOf<T extends string> = Extract<InterfaceFile, { readonly type: T }>;
 
 /** The interfaces of a node, in an order in which they can be made. */
 export function lowerInterfaces(lab: Lowering, node: DraftNode): Interface[] {
-  const made = new Map<DraftInterface, Interface>();
+  const made: Interface[] = [];
   for (const draft of node.interfaces.values()) {
     const lowered = lowerInterface(lab, draft);
-    if (lowered !== undefined) made.set(draft, lowered);
+    if (lowered !== undefined) made.push(lowered);
   }
   return inOrder(node, made);
 }
@@ -39,13 +38,9 @@ function lowerInterface(lab: Lowering, draft: DraftInterface): Interface | undef
   return {
     name: draft.name,
     ifname: draft.ifname,
-    ...(draft.altname === undefined ? {} : { altname: draft.altname }),
-    ...(mac === undefined ? {} : { mac }),
-    ...(mtu === undefined ? {} : { mtu }),
+    ...given({ altname: draft.altname, mac, mtu, master, port }),
     up: keys.up ?? true,
     addresses: addressesOf(draft),
-    ...(master === undefined ? {} : { master }),
-    ...(port === undefined ? {} : { port }),
     ipv6: hasIpv6(lab, draft),
     path: pathText(draft.path),
     ...type,
@@ -101,7 +96,7 @@ export function readDevice(
   if (name === 'lo') return name as IfName;
   const parsed = parseIfName(name);
   if (node.place === null && parsed.ok) return parsed.value;
-  const hint = didYouMean(name, node.interfaces.keys()) ?? interfaceList(node);
+  const hint = lab.report.nearName(name, () => node.interfaces.keys()) ?? interfaceList(node);
   return lab.report.fail(
     path,
     'INTERFACE_UNDEFINED',
@@ -165,13 +160,9 @@ function lowerVeth(lab: Lowering, draft: DraftInterface): InterfaceType | undefi
 
 /** An interface of the node that a link names and nothing describes, and that is called nearly the same. */
 function nearbyEnd(lab: Lowering, draft: DraftInterface): string | undefined {
-  const wired = [...draft.node.interfaces.values()].filter((other) => other.path[0] === 'links');
-  return lab.links.length === 0
-    ? undefined
-    : didYouMean(
-        draft.name,
-        wired.map((other) => other.name),
-      );
+  return lab.report.nearName(draft.name, () =>
+    [...draft.node.interfaces.values()].filter(({ path }) => path[0] === 'links').map(({ name }) => name),
+  );
 }
 
 export function refTo(draft: DraftInterface): EndRef {
@@ -268,7 +259,7 @@ function readLinkKey(lab: Lowering, draft: DraftInterface, text: string): EndRef
   const node = name === HOST ? lab.byName.get(HOST) : findNode(lab, name, path);
   if (name === HOST && node === undefined) return readHostDevice(lab, device, path);
   if (node === undefined) {
-    const hint = didYouMean(name, [...lab.byName.keys(), HOST]);
+    const hint = lab.report.nearName(name, () => [...lab.byName.keys(), HOST]);
     return lab.report.fail(path, 'NODE_UNDEFINED', `there is no node ${quote(name)}`, hint);
   }
   const ifname = readDevice(lab, { node, name: device, path });
@@ -340,23 +331,28 @@ function lowerPhysical(
   return lab.report.fail(path, code, `the name of the NIC, ${quote(name)}, ${parsed.error}`);
 }
 
-/** Parents and masters first; otherwise the order of the file. A circle is left as it is, for the rules to report. */
-function inOrder(node: DraftNode, made: ReadonlyMap<DraftInterface, Interface>): Interface[] {
-  const byIfname = new Map([...made.values()].map((lowered) => [lowered.ifname, lowered]));
-  const state = new Map<Interface, 'open' | 'done'>();
-  const order: Interface[] = [];
-  const visit = (lowered: Interface): void => {
-    if (state.has(lowered)) return;
-    state.set(lowered, 'open');
-    for (const needed of needs(node, lowered)) {
-      const other = byIfname.get(needed);
-      if (other !== undefined) visit(other);
+/**
+ * Parents and masters first; otherwise the order of the file. A circle is left as it is, for the rules to report. No recursion:
+ * a hostile file may stack interfaces ten thousand deep.
+ */
+function inOrder(node: DraftNode, made: readonly Interface[]): Interface[] {
+  if (made.every((lowered) => needs(node, lowered).length === 0)) return [...made];
+  const byIfname = new Map(made.map((lowered) => [lowered.ifname, lowered]));
+  const begun = new Set<Interface>();
+  const order = new Set<Interface>();
+  for (const first of made) {
+    const open = [first];
+    for (let lowered = open.at(-1); lowered !== undefined; lowered = open.at(-1)) {
+      const missing = begun.has(lowered)
+        ? []
+        : needs(node, lowered).flatMap((ifname) => byIfname.get(ifname) ?? []);
+      begun.add(lowered);
+      const waiting = missing.filter((other) => !begun.has(other));
+      if (waiting.length > 0) open.push(...waiting);
+      else order.add(open.pop() ?? lowered);
     }
-    state.set(lowered, 'done');
-    order.push(lowered);
-  };
-  for (const lowered of made.values()) visit(lowered);
-  return order;
+  }
+  return [...order];
 }
 
 function needs(node: DraftNode, lowered: Interface): IfName[] {

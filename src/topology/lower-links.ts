@@ -9,7 +9,6 @@ import type { Path } from './problems.ts';
 import type { LinkFile } from './schema.ts';
 import type { AddressFile, EndpointFile, InterfaceFile } from './schema-interface.ts';
 import { bridgeKeys } from './schema-interface.ts';
-import { didYouMean } from './suggest.ts';
 import { quote } from './values.ts';
 
 /** Makes a draft of every interface that the nodes describe, and the bridge of every bridge node. */
@@ -175,12 +174,11 @@ function readEnd(lab: Lowering, file: EndpointFile, path: Path): End | undefined
 function endNode(lab: Lowering, name: string, path: Path): DraftNode | undefined {
   const node = findNode(lab, name, path);
   if (node !== undefined) return node;
-  const names = [...lab.byName.keys(), HOST];
   return lab.report.fail(
     path,
     'NODE_UNDEFINED',
     `there is no node ${quote(name)}`,
-    didYouMean(name, names) ?? `add it to \`nodes\``,
+    lab.report.nearName(name, () => [...lab.byName.keys(), HOST]) ?? `add it to \`nodes\``,
   );
 }
 

@@ -6,7 +6,6 @@ import type { Lowering } from './draft.ts';
 import { HOST } from './lower-nodes.ts';
 import { type Path, pathText } from './problems.ts';
 import type { TestFile } from './schema.ts';
-import { didYouMean } from './suggest.ts';
 import { parseDuration } from './units.ts';
 import { quote, readUnit } from './values.ts';
 
@@ -21,7 +20,7 @@ function lowerTest(lab: Lowering, file: TestFile, path: Path): TestSpec | undefi
   const { report } = lab;
   const node = lab.byName.get(file.from);
   if (node === undefined && file.from !== HOST) {
-    const hint = didYouMean(file.from, [...lab.byName.keys(), HOST]);
+    const hint = report.nearName(file.from, () => [...lab.byName.keys(), HOST]);
     report.fail([...path, 'from'], 'NODE_UNDEFINED', `there is no node ${quote(file.from)}`, hint);
   }
   const probe = readProbe(lab, file, path);

@@ -738,3 +738,26 @@ describe('a random lab', () => {
     );
   });
 });
+
+describe('a hostile file', () => {
+  it('may stack interfaces ten thousand deep in the order that is worst', () => {
+    const count = 10_000;
+    const lines = Array.from({ length: count }, (_, i) => `x${i}: { type: vlan, link: x${i + 1}, id: 1 }`);
+    const lab = labOf(
+      `nodes:\n  a:\n    interfaces:\n      ${lines.join('\n      ')}\n      x${count}: { type: dummy }`,
+    );
+    assert.deepEqual(
+      [nodeOf(lab, 'a').interfaces[0]?.name, nodeOf(lab, 'a').interfaces.at(-1)?.name],
+      [`x${count}`, 'x0'],
+    );
+  });
+
+  it('may misspell every name: near ones are looked for only while somebody reads', () => {
+    const count = 3000;
+    const nodes = Array.from({ length: count }, (_, i) => `  node${i}: {}`);
+    const links = Array.from({ length: count }, (_, i) => `  - endpoints: [ "noed${i}:a", "nood${i}:b" ]`);
+    const { problems } = checkYaml(['nodes:', ...nodes, 'links:', ...links].join('\n'));
+    assert.equal(problems.length, 2 * count);
+    assert.ok(problems[0]?.hint?.includes('node0'));
+  });
+});
