@@ -280,7 +280,7 @@ export class FakeKernel implements Kernel {
     const device = this.#device(op);
     const { ip, peer } = op.address;
     if (ipFamily(ip) === 6 && device.mtu < IPV6_MIN_MTU)
-      throw new Refused('EACCES', `${op.ifname} has no IPv6`);
+      throw new Refused('EINVAL', `${op.ifname} has no IPv6`);
     if (device.addresses.some((a) => a.ip === ip && a.peer === peer)) throw new Refused('EEXIST', ip);
     device.addresses.push({ ip, ...(peer && { peer }), text: JSON.stringify(op.address) });
   }
@@ -314,7 +314,6 @@ export class FakeKernel implements Kernel {
       if (named === undefined) throw new Refused('EINVAL', 'onlink needs a device');
       return named;
     }
-    if (hasAddress(space, via)) throw new Refused('EINVAL', `the gateway ${via} is an own address`);
     const found = onLink(space, via).find((device) => named === undefined || device === named);
     if (found === undefined) {
       throw new Refused(ipFamily(via) === 6 ? 'EHOSTUNREACH' : 'ENETUNREACH', `${via} is on no link`);

@@ -180,7 +180,7 @@ export function forget(device: Device): void {
 
 export function checkParent(type: string, parent: Device | undefined, link: LinkAttributes): void {
   if (parent === undefined) return;
-  if (type === 'vlan' && link.mtu !== undefined && link.mtu > parent.mtu) throw new Refused('ERANGE', 'mtu');
+  if (type === 'vlan' && link.mtu !== undefined && link.mtu > parent.mtu) throw new Refused('EINVAL', 'mtu');
   if (type === 'macvlan' && parent.master?.type === 'bridge')
     throw new Refused('EBUSY', 'a port of a bridge');
 }
@@ -192,10 +192,11 @@ export function setMtu(device: Device, mtu: number): void {
 
 export function enslave(device: Device, master: Device): void {
   if (!MASTERS.has(master.type)) throw new Refused('EOPNOTSUPP', `${master.ifname} takes no ports`);
-  if (device.master !== undefined) throw new Refused('EBUSY', `${device.ifname} has a master`);
   for (let m: Device | undefined = master; m !== undefined; m = m.master) {
     if (m === device) throw new Refused('ELOOP', device.ifname);
   }
+  // do_set_master(): out of the one it has first.
+  release(device);
   if (master.type === 'bridge') {
     if (device.type === 'bridge') throw new Refused('ELOOP', 'a bridge is no port of a bridge');
     const ports = [...master.space.devices.values()].filter((d) => d.master === master).length;
