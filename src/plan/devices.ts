@@ -69,6 +69,17 @@ export class DevicePlan {
     if (iface.up && !made.up) this.ops.push({ kind: 'setLink', place, ifname: iface.ifname, up: true });
   }
 
+  /**
+   * The MTU of the file for bridges, again once all their ports are there: what a bridge was made with gives way to the smallest
+   * MTU of its ports, until another is set (br_mtu_auto_adjust(), BROPT_MTU_SET_BY_USER).
+   */
+  settleBridges({ devices }: Site): void {
+    for (const { place, iface } of devices) {
+      if (iface.type !== 'bridge' || iface.mtu === undefined) continue;
+      this.ops.push({ kind: 'setLink', place, ifname: iface.ifname, mtu: iface.mtu });
+    }
+  }
+
   private makeDevice(device: Device): void {
     const { iface } = device;
     if (this.begun.has(device) || iface.type === 'loopback') return;
