@@ -65,15 +65,29 @@ async function pair(): Promise<Pair> {
   };
 }
 
-/** Applies the table both ways and compares, then removes both. */
+/** Applies the table both ways and compares, then removes both, so that what comes next begins with nothing. */
 function assertSame({ ours, theirs, transport }: Pair, table: NftTable): void {
   const text = printTable(table);
-  loadText(theirs, text);
-  applyTable(transport, table);
-  assert.deepEqual(nftJson(ours), nftJson(theirs), text);
-  assert.deepEqual(readTable(transport, table.family, table.name)?.form, formOf(table), text);
-  assert.equal(deleteTable(transport, table.family, table.name), true);
-  theirs.exec('nft', 'flush', 'ruleset');
+  try {
+    loadText(theirs, text);
+    applyTable(transport, table);
+    assert.deepEqual(nftJson(ours), nftJson(theirs), text);
+    assert.deepEqual(readTable(transport, table.family, table.name)?.form, formOf(table), text);
+    assert.equal(deleteTable(transport, table.family, table.name), true);
+  } finally {
+    deleteTable(transport, table.family, table.name);
+    theirs.exec('nft', 'flush', 'ruleset');
+  }
+}
+
+/** True when nft itself came to grief: 1.0.6 has assertions that some valid rulesets trip over, which says nothing about ours. */
+function nftAborted(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    /Assertion `|SIGABRT|core dumped/.test(
+      `${error.message}${String((error as { stderr?: unknown }).stderr ?? '')}`,
+    )
+  );
 }
 
 const accept: NftStatement = { statement: 'accept' };
@@ -126,7 +140,7 @@ const filterRules: readonly NftRule[] = [
   matching({
     match: 'daddr',
     protocol: 'ip6',
-    addresses: [{ from: ip('::ffff:1.2.3.4'), to: ip('::ffff:1.2.3.9') }],
+    addresses: [{ from: ip('::ffff:102:304'), to: ip('::ffff:102:309') }],
   }),
   matching(
     { match: 'saddr', protocol: 'ip', addresses: [ip('10.0.0.1')] },
@@ -322,12 +336,21 @@ test('random rules are the same through netlink and through nft', async (t: Test
   if (skipUnlessRoot(t)) return;
   await using both = await pair();
   const tables = fc.array(nftRuleArbitrary, { minLength: 1, maxLength: 6 });
+  let aborted = 0;
   fc.assert(
     fc.property(tables, (rules) => {
       const table: NftTable = { family: 'inet', name: 'nslab-random', chains: [...chains(rules)] };
       assert.deepEqual(checkTable(table), []);
-      assertSame(both, table);
+      try {
+        assertSame(both, table);
+      } catch (error) {
+        if (!nftAborted(error)) throw error;
+        aborted++;
+        fc.pre(false);
+      }
     }),
     { numRuns: Number(process.env['NSLAB_RUNS'] ?? 150) },
   );
+  t.diagnostic(`nft aborted on ${aborted} tables of its own accord`);
+  assert.ok(aborted < 15, 'nft aborts so often that nothing is compared any more');
 });
