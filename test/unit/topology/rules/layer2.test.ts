@@ -83,6 +83,39 @@ test('interfaces that stand on each other in a circle are named with the whole c
   assert.deepEqual(messages(own, 'MASTER_LOOP'), ['m stands on itself']);
 });
 
+/** `v0` alone, and every other one a VLAN of the one before it. */
+function tower(height: number, bottom = '{ type: dummy }'): string {
+  const floors = Array.from(
+    { length: height - 1 },
+    (_, i) => `v${i + 1}: { type: vlan, link: v${i}, id: 5 }`,
+  );
+  return `nodes: { a: { interfaces: { ${[`v0: ${bottom}`, ...floors].join(', ')} } } }\n`;
+}
+
+test('eight interfaces may stand on each other, and the ninth is named', () => {
+  assert.deepEqual(found(tower(8)), []);
+  assert.deepEqual(found(tower(9)), ['error MASTER_INVALID nodes.a.interfaces.v8.link']);
+  assert.match(messages(tower(9), 'MASTER_INVALID')[0] ?? '', /^v8 would be number 9 .* 8 is the most$/);
+});
+
+test('a master counts as a storey of what its ports stand on', () => {
+  const stack = (height: number) =>
+    tower(height).replace(
+      'v0: { type: dummy }',
+      'b: { type: bridge }, o: { type: bond, master: b }, v0: { type: dummy, master: o }',
+    );
+  assert.deepEqual(found(stack(6)), []);
+  assert.deepEqual(found(stack(7)), ['error MASTER_INVALID nodes.a.interfaces.v6.link']);
+});
+
+test('a tower and a circle of 12000 interfaces are one problem each', () => {
+  assert.deepEqual(found(tower(12_000)), ['error MASTER_INVALID nodes.a.interfaces.v8.link']);
+  const round = tower(12_000, '{ type: vlan, link: v11999, id: 5 }');
+  assert.equal(found(round).length, 1);
+  const [message] = messages(round, 'MASTER_LOOP');
+  assert.match(message ?? '', /^these interfaces .* in a circle: v\d+ -> .* \(11992 more\) -> v\d+$/);
+});
+
 test('an address on a port of a bridge is a warning, on a port of a vrf it is right', () => {
   const inside = (keys: string) => found(`nodes: { a: { interfaces: { ${keys} } } }\n`);
   assert.deepEqual(inside('b: { type: bridge }, d: { type: dummy, master: b, addresses: [10.0.0.1/24] }'), [
