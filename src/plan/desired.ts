@@ -10,11 +10,13 @@ export type Device = {
   readonly place: Place;
   readonly iface: Interface;
   /** The sysctls of the node that name this device, in the order of the file. */
-  readonly sysctls: readonly Sysctl[];
+  sysctls: readonly Sysctl[];
   /** How IPv6 link-local addresses are made here, where the device's namespace would have it otherwise. */
   addrgenmode: 'none' | 'eui64' | undefined;
   /** The bridge, vrf or bond it is a port of. */
   master: Device | undefined;
+  /** What has it as its master. */
+  readonly ports: Device[];
   /** What it stands on (a vlan's parent), when that is the lab's as well. */
   parent: Device | undefined;
   /** The other end of the wire. */
@@ -41,7 +43,10 @@ export function desiredSites(lab: Lab): Site[] {
   const sites = nodes.map((node) => desiredSite(node, index));
   for (const site of sites) for (const device of site.devices) resolve(device, index);
   for (const site of sites) {
-    for (const device of site.devices) device.addrgenmode = addrgenmode(device, site.quiet);
+    for (const device of site.devices) {
+      device.addrgenmode = addrgenmode(device, site.quiet);
+      device.sysctls = [...withoutDad(device), ...device.sysctls];
+    }
   }
   return sites;
 }
@@ -55,9 +60,10 @@ function desiredSite(node: Node, index: Map<Place, Map<string, Device>>): Site {
     const device: Device = {
       place: node.place,
       iface,
-      sysctls: [...withoutDad(iface), ...(byDevice.get(iface.ifname) ?? [])],
+      sysctls: byDevice.get(iface.ifname) ?? [],
       addrgenmode: undefined,
       master: undefined,
+      ports: [],
       parent: undefined,
       peer: undefined,
     };
@@ -69,7 +75,10 @@ function desiredSite(node: Node, index: Map<Place, Map<string, Device>>): Site {
 
 function resolve(device: Device, index: Map<Place, Map<string, Device>>): void {
   const { iface, place } = device;
-  if (iface.master !== undefined) device.master = index.get(place)?.get(iface.master);
+  if (iface.master !== undefined) {
+    device.master = index.get(place)?.get(iface.master);
+    device.master?.ports.push(device);
+  }
   if (iface.type === 'veth') device.peer = index.get(iface.peer.place)?.get(iface.peer.ifname);
   if ('link' in iface && iface.link !== undefined) {
     device.parent = index.get(iface.link.place)?.get(iface.link.ifname);
@@ -100,15 +109,18 @@ function addrgenmode(device: Device, quiet: boolean): 'none' | 'eui64' | undefin
   return iface.ipv6 ? 'eui64' : 'none';
 }
 
-/** The MTU it has, unless the kernel chose another default than Ethernet's: a vlan and its like take their parent's. */
-function mtuOf(device: Device): number {
-  const seen = new Set<Device>();
-  for (let d: Device | undefined = device; d !== undefined && !seen.has(d); d = d.parent) {
-    if (d.iface.mtu !== undefined) return d.iface.mtu;
-    if (d.iface.type === 'vxlan') break;
-    seen.add(d);
-  }
-  return ETHERNET_MTU;
+/** The MTU it comes to, unless the kernel chose another default than Ethernet's. */
+function mtuOf(device: Device, seen: ReadonlySet<Device> = new Set()): number {
+  const { iface, parent, ports } = device;
+  if (iface.mtu !== undefined) return iface.mtu;
+  // A loop, which the kernel will refuse.
+  if (seen.has(device)) return ETHERNET_MTU;
+  // A vlan and its like take their parent's, a bridge the smallest of its ports'.
+  const lower =
+    iface.type === 'bridge' ? ports : parent === undefined || iface.type === 'vxlan' ? [] : [parent];
+  if (lower.length === 0) return ETHERNET_MTU;
+  const before = new Set([...seen, device]);
+  return lower.reduce((least, other) => Math.min(least, mtuOf(other, before)), Number.POSITIVE_INFINITY);
 }
 
 /**
@@ -116,9 +128,9 @@ function mtuOf(device: Device): number {
  * solicitations, and for the second or two of duplicate address detection it would forward nothing (ndisc_solicit()). The file
  * asks for detection with `dad: true` on an address.
  */
-function withoutDad(iface: Interface): Sysctl[] {
-  const { ifname, type, ipv6, mtu = ETHERNET_MTU, addresses, path } = iface;
-  if (!ipv6 || type === 'loopback' || mtu < IPV6_MIN_MTU) return [];
+function withoutDad(device: Device): Sysctl[] {
+  const { ifname, type, ipv6, addresses, path } = device.iface;
+  if (!ipv6 || type === 'loopback' || mtuOf(device) < IPV6_MIN_MTU) return [];
   if (addresses.some(({ ip, nodad }) => ipFamily(ip) === 6 && !nodad)) return [];
   return [{ key: `net.ipv6.conf.${ifname.replaceAll('.', '/')}.accept_dad`, value: '0', path }];
 }

@@ -50,6 +50,8 @@ export class DevicePlan {
     const { place, iface, parent } = device;
     // A vlan cannot be up before the device it stands on (ENETDOWN), even where that is another node's.
     if (parent !== undefined) this.configure(parent);
+    // A bridge takes its MTU over from its ports, so all of them are plugged in before it is told its own.
+    if (iface.type === 'bridge') for (const port of device.ports) this.configure(port);
     if (!made.altname) this.addAltname(device);
     this.push(lateSettings(device, made));
     for (const { key, value } of device.sysctls) this.ops.push({ kind: 'setSysctl', place, key, value });
@@ -67,17 +69,6 @@ export class DevicePlan {
       });
     }
     if (iface.up && !made.up) this.ops.push({ kind: 'setLink', place, ifname: iface.ifname, up: true });
-  }
-
-  /**
-   * The MTU of the file for bridges, again once all their ports are there: what a bridge was made with gives way to the smallest
-   * MTU of its ports, until another is set (br_mtu_auto_adjust(), BROPT_MTU_SET_BY_USER).
-   */
-  settleBridges({ devices }: Site): void {
-    for (const { place, iface } of devices) {
-      if (iface.type !== 'bridge' || iface.mtu === undefined) continue;
-      this.ops.push({ kind: 'setLink', place, ifname: iface.ifname, mtu: iface.mtu });
-    }
   }
 
   private makeDevice(device: Device): void {
@@ -240,18 +231,31 @@ function isPort(device: Device): boolean {
 }
 
 /** True where nothing has to be set between making and up. What has a parent waits for its turn, after the parent's. */
-function canBeBornUp({ iface, addrgenmode, sysctls, master }: Device): boolean {
+function canBeBornUp(device: Device): boolean {
+  const { iface, addrgenmode, sysctls, master } = device;
+  if (losesMtu(device)) return false;
   if (!iface.up || addrgenmode !== undefined || sysctls.length > 0 || iface.port !== undefined) return false;
   // A bond takes no port that is up; a vrf would take it down and up again.
   if (iface.master !== undefined && master?.iface.type !== 'bridge') return false;
   return iface.type === 'veth' || iface.type === 'bridge' || iface.type === 'dummy' || iface.type === 'ifb';
 }
 
-function lateSettings({ place, iface, addrgenmode }: Device, made: Made): SetLink {
+function lateSettings(device: Device, made: Made): SetLink {
+  const { place, iface, addrgenmode } = device;
   const op: Writable<SetLink> = { kind: 'setLink', place, ifname: iface.ifname };
+  if (iface.mtu !== undefined && losesMtu(device)) op.mtu = iface.mtu;
   if (!made.master && iface.master !== undefined) op.master = iface.master;
   if (addrgenmode !== undefined) op.addrgenmode = addrgenmode;
   return op;
+}
+
+/**
+ * A bridge follows the smallest MTU of its ports until one is set that differs from what it has (br_mtu_auto_adjust(),
+ * BROPT_MTU_SET_BY_USER): the one it was made with does not count.
+ */
+function losesMtu({ iface, ports }: Device): boolean {
+  if (iface.type !== 'bridge' || iface.mtu === undefined) return false;
+  return ports.some((port) => port.iface.mtu !== iface.mtu);
 }
 
 /** Made otherwise than by a message of their own kind. */

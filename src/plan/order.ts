@@ -46,7 +46,6 @@ function planInterfaces(site: Site, devices: DevicePlan, ops: Op[]): void {
   if (place === null) planSysctls(site, ops);
   else planLoopback(site, ops);
   for (const device of site.devices) devices.configure(device);
-  devices.settleBridges(site);
   for (const { ifname, addresses } of site.node.interfaces) {
     for (const address of addresses) {
       ops.push({ kind: 'addAddress', place, ifname, address: withoutPath(address) });

@@ -40,14 +40,14 @@ ip -n internet link set dev eth0 up
 ip -n internet addr add 203.0.113.2/30 dev eth0
 
 # host: vethc1 is the other end of eth0 in c1, vethc2 is the other end of eth0 in c2, internet0 is the other end of eth0 in internet.
-ip link set dev br-docker0 addrgenmode none
-# A router passes on packets that are not for itself.
-sysctl -qw net.ipv4.conf.br-docker0.forwarding=1
-ip link set dev br-docker0 up
 ip link set dev vethc1 addrgenmode none
 ip link set dev vethc1 up
 ip link set dev vethc2 addrgenmode none
 ip link set dev vethc2 up
+ip link set dev br-docker0 addrgenmode none
+# A router passes on packets that are not for itself.
+sysctl -qw net.ipv4.conf.br-docker0.forwarding=1
+ip link set dev br-docker0 up
 ip link set dev internet0 addrgenmode none
 sysctl -qw net.ipv4.conf.internet0.forwarding=1
 ip link set dev internet0 up

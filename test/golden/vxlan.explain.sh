@@ -62,7 +62,6 @@ ip -n web2 addr add 10.42.0.2/24 dev eth0
 # machine1: nic is the other end of west in backbone, port1 is the other end of eth0 in web1.
 ip -n machine1 link set dev lo up
 ip -n machine1 link set dev vx0 up
-ip -n machine1 link set dev br0 mtu 1450
 ip -n machine1 addr add 198.51.100.1/25 dev nic
 # Where to send what is on no subnet of the node.
 ip -n machine1 route add default via 198.51.100.126
@@ -72,7 +71,6 @@ bridge -n machine1 fdb append 00:00:00:00:00:00 dev vx0 dst 198.51.100.129
 # machine2: nic is the other end of east in backbone, port1 is the other end of eth0 in web2.
 ip -n machine2 link set dev lo up
 ip -n machine2 link set dev vx0 up
-ip -n machine2 link set dev br0 mtu 1450
 ip -n machine2 addr add 198.51.100.129/25 dev nic
 ip -n machine2 route add default via 198.51.100.254
 bridge -n machine2 fdb append 00:00:00:00:00:00 dev vx0 dst 198.51.100.1

@@ -10,12 +10,42 @@ import { canonical, type DeviceSnapshot, type Snapshot, type SpaceSnapshot } fro
 const MEANS = 'net.ipv6.conf.default.addr_gen_mode';
 
 /** The parts of a snapshot that the lab decides; names of other nodes are tested on their own. */
-export function comparable(snapshot: Snapshot): Snapshot {
+export function comparable(snapshot: Snapshot, lab: Lab): Snapshot {
+  const loose = looseMtus(lab);
   const entries = Object.entries(snapshot).map(([place, space]) => {
     const { [MEANS]: _means, ...sysctls } = space.sysctls;
-    return [place, { ...space, sysctls, etc: {} }];
+    const devices = Object.entries(space.devices).map(([name, device]) => [
+      name,
+      loose.has(`${place} ${name}`) ? { ...device, mtu: 0, addrgenmode: undefined } : device,
+    ]);
+    return [place, { ...space, devices: Object.fromEntries(devices), sysctls, etc: {} }];
   });
   return Object.fromEntries(entries);
+}
+
+/**
+ * Devices whose MTU the file leaves to what they stand on, when that is a bridge: it follows its ports while they come, and what
+ * stands on it takes over whatever it has at that moment.
+ */
+function looseMtus(lab: Lab): ReadonlySet<string> {
+  const loose = new Set<string>();
+  const isLoose = (node: Node, iface: Interface): boolean => {
+    if (iface.mtu !== undefined) return false;
+    if (iface.type === 'bridge') {
+      return node.interfaces.some((port) => port.master === iface.ifname && isLoose(node, port));
+    }
+    if (!('link' in iface) || iface.link === undefined) return false;
+    const { link } = iface;
+    const home = lab.nodes.find((n) => n.place === link.place);
+    const parent = home?.interfaces.find((i) => i.ifname === link.ifname);
+    return home !== undefined && parent !== undefined && (parent.type === 'bridge' || isLoose(home, parent));
+  };
+  for (const node of lab.nodes) {
+    for (const iface of node.interfaces) {
+      if (isLoose(node, iface)) loose.add(`${node.place ?? 'host'} ${iface.ifname}`);
+    }
+  }
+  return loose;
 }
 
 /** `before` is the machine without the lab. */
@@ -36,7 +66,7 @@ export function desiredState(lab: Lab, before: Snapshot): Snapshot {
   }
   const host = spaces['host'];
   if (host !== undefined) spaces['host'] = { ...host, devices: withoutNics(lab, host.devices) };
-  return comparable(spaces);
+  return comparable(spaces, lab);
 }
 
 function withoutPath({ path, ...rest }: { readonly path: string }): string {
@@ -118,6 +148,11 @@ function deviceOf(lab: Lab, node: Node, iface: Interface): DeviceSnapshot {
 function mtuOf(lab: Lab, iface: Interface): number {
   if (iface.mtu !== undefined) return iface.mtu;
   if (iface.type === 'loopback') return 65536;
+  if (iface.type === 'bridge') {
+    const node = lab.nodes.find((n) => n.interfaces.includes(iface));
+    const ports = node?.interfaces.filter(({ master }) => master === iface.ifname) ?? [];
+    return ports.length === 0 ? 1500 : Math.min(...ports.map((port) => mtuOf(lab, port)));
+  }
   if (!('link' in iface) || iface.link === undefined) return 1500;
   const { link } = iface;
   const parent = lab.nodes

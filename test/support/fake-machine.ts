@@ -30,6 +30,8 @@ export type Device = {
   readonly altnames: string[];
   mac: string | undefined;
   mtu: number;
+  /** Of a bridge: it follows its ports no longer. */
+  mtuSet?: true;
   group: number;
   up: boolean;
   addrgenmode: 'none' | 'eui64';
@@ -42,6 +44,8 @@ export type Device = {
   readonly vlans: Map<number, boolean>;
   readonly fdb: IpAddress[];
   wireguard: string | undefined;
+  /** The devices that stand on it, in whichever namespace. */
+  readonly children: Set<Device>;
 };
 
 type RouteEntry = { readonly route: Omit<Route, 'path'>; readonly devices: readonly Device[] };
@@ -165,13 +169,16 @@ export function newDevice(
     vlans: new Map(),
     fdb: [],
     wireguard: undefined,
+    children: new Set(),
   };
+  parent?.children.add(device);
   space.devices.set(device.ifname, device);
   return device;
 }
 
 /** What refers to a device that goes away or moves. */
 export function forget(device: Device): void {
+  device.parent?.children.delete(device);
   const { space } = device;
   space.routes = space.routes.filter(({ devices }) => !devices.includes(device));
   space.neighbours = space.neighbours.filter((entry) => entry.device !== device);
@@ -180,14 +187,38 @@ export function forget(device: Device): void {
 
 export function checkParent(type: string, parent: Device | undefined, link: LinkAttributes): void {
   if (parent === undefined) return;
-  if (type === 'vlan' && link.mtu !== undefined && link.mtu > parent.mtu) throw new Refused('EINVAL', 'mtu');
+  const tooLarge = link.mtu !== undefined && link.mtu > parent.mtu;
+  if (tooLarge && (type === 'vlan' || type === 'macvlan')) throw new Refused('EINVAL', 'mtu');
   if (type === 'macvlan' && parent.master?.type === 'bridge')
     throw new Refused('EBUSY', 'a port of a bridge');
 }
 
 export function setMtu(device: Device, mtu: number): void {
   if (mtu < 68) throw new Refused('EINVAL', `mtu ${mtu}`);
+  if (device.mtu === mtu) return;
   device.mtu = mtu;
+  device.mtuSet = true;
+  mtuChanged(device);
+}
+
+/** NETDEV_CHANGEMTU: what stands on it comes down with it, and its bridge follows. */
+function mtuChanged(device: Device): void {
+  for (const other of device.children) {
+    if (other.mtu <= device.mtu) continue;
+    other.mtu = device.mtu;
+    mtuChanged(other);
+  }
+  if (device.master !== undefined) adjustMtu(device.master);
+}
+
+/** br_mtu_auto_adjust() */
+function adjustMtu(bridge: Device): void {
+  if (bridge.type !== 'bridge' || bridge.mtuSet) return;
+  const ports = [...bridge.space.devices.values()].filter(({ master }) => master === bridge);
+  const least = Math.min(...ports.map(({ mtu }) => mtu));
+  if (ports.length === 0 || least === bridge.mtu) return;
+  bridge.mtu = least;
+  mtuChanged(bridge);
 }
 
 export function enslave(device: Device, master: Device): void {
@@ -206,6 +237,7 @@ export function enslave(device: Device, master: Device): void {
   }
   if (master.type === 'bond' && device.up) throw new Refused('EPERM', 'a bond takes no port that is up');
   device.master = master;
+  adjustMtu(master);
 }
 
 export function raise(device: Device): void {

@@ -124,7 +124,7 @@ function makeDevices(c: Choice, i: number, made: Made[]): void {
   const extra = {
     ipv6: c.ipv6,
     up: c.up,
-    ...(c.mtu !== undefined && c.kind !== 'vlan' && { mtu: c.mtu }),
+    ...mtuFor(c),
     ...(c.altname && { altname: `a-very-long-name-${i}` }),
   };
   const parent = c.kind === 'vlan' || c.kind === 'macvlan' ? parentFor(c, made) : undefined;
@@ -196,12 +196,21 @@ function makeDevices(c: Choice, i: number, made: Made[]): void {
   }
 }
 
-/** A bridge cannot have as its port what stands on it (ELOOP). */
+/** No device can be the port of what it stands on, over however many others (ELOOP). */
 function isBelow(device: EndRef, from: EndRef | undefined, made: readonly Made[]): boolean {
   if (from === undefined) return false;
   if (key(device) === key(from)) return true;
-  const found = made.find((m) => key(end(m.node, m.iface.ifname)) === key(from))?.iface;
-  return found !== undefined && 'link' in found && isBelow(device, found.link, made);
+  const lower = made.flatMap(({ node: name, iface: i }) => {
+    if (name === from.node && i.ifname === from.ifname) return 'link' in i && i.link ? [i.link] : [];
+    return name === from.node && i.master === from.ifname ? [end(name, i.ifname)] : [];
+  });
+  return lower.some((other) => isBelow(device, other, made));
+}
+
+/** What stands on others takes theirs. Only a bridge is tiny, because what is smaller than 1280 takes a bridge along. */
+function mtuFor({ kind, mtu }: Choice): { readonly mtu?: number } {
+  if (mtu === undefined || kind === 'vlan' || kind === 'macvlan') return {};
+  return { mtu: kind === 'bridge' ? mtu : Math.max(mtu, 1300) };
 }
 
 function masterFor(c: Choice, name: string, made: readonly Made[]): Interface | undefined {

@@ -248,3 +248,15 @@ test('the plan of a thousand nodes grows with the lab and no faster', () => {
   // A square would be 64 times as long.
   assert.ok(time(2000) < 32 * time(250), 'quadratic');
 });
+
+test('a loop of devices, which the kernel refuses, does not keep the planner from ending', () => {
+  const bridgeOver = (name: string, other: string): Lab['nodes'][number] =>
+    node(name, [
+      iface('br0', { type: 'bridge' }),
+      iface('v0', { type: 'vlan', link: end(other, 'br0'), id: 5, protocol: '802.1Q' }, [], {
+        master: ifname('br0'),
+      }),
+    ]);
+  const made = lab('l', [bridgeOver('a', 'b'), bridgeOver('b', 'a')]);
+  assert.equal(of(made, 'createLink').length, 4);
+});

@@ -37,7 +37,7 @@ function assertMade(lab: Lab, nics: readonly string[] = []): void {
     const op = ops[result.done];
     assert.fail(`${op && describeOp(op)}: ${result.failure.code} ${result.failure.message}`);
   }
-  assert.deepEqual(comparable(kernel.snapshot()), desiredState(lab, before));
+  assert.deepEqual(comparable(kernel.snapshot(), lab), desiredState(lab, before));
 }
 
 /** Runs the ops up to the one that is refused, undoes them, and finds the machine as it was. */
