@@ -21,8 +21,12 @@ export const IFNAME_MAX = 15;
 /** ALTIFNAMSIZ is 128 with the closing NUL. */
 export const ALTNAME_MAX = 127;
 
+/** What nearly all are called; everything else is looked at byte by byte. */
+const plainIfName = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,14}$/;
+
 /** A kernel interface name. The error is a half sentence that follows the name. */
 export function parseIfName(text: string): Result<IfName> {
+  if (plainIfName.test(text)) return ok(text as IfName);
   const bytes = new TextEncoder().encode(text).length;
   if (bytes === 0) return err('is empty');
   const shape = ifNameShape(text);

@@ -30,7 +30,7 @@ function readEntry(report: Report, draft: DraftInterface, entry: { value: Addres
   }
   const ip = readIpInterface(text, { report, path: textPath });
   if (ip === undefined) return;
-  const options = typeof value === 'string' ? {} : readOptions(report, value, { path, ip });
+  const options = typeof value === 'string' ? undefined : readOptions(report, value, { path, ip });
   draft.slots.push({ path, auto: false, resolved: [interfaceAddress(ip, path, options)] });
 }
 
@@ -55,12 +55,16 @@ function readOptions(
 }
 
 /** An address of the model. */
-export function interfaceAddress(ip: IpInterface, path: Path, options: Options = {}): InterfaceAddress {
+export function interfaceAddress(ip: IpInterface, path: Path, options?: Options): InterfaceAddress {
+  if (options === undefined) return { ip, nodad: true, path: pathText(path) };
   const { dad, ...rest } = options;
   return { ip, ...rest, nodad: dad !== true, path: pathText(path) };
 }
 
 /** All addresses of the interface, in the order of the file. */
-export function addressesOf(draft: DraftInterface): InterfaceAddress[] {
+export function addressesOf(draft: DraftInterface): readonly InterfaceAddress[] {
+  const [first, second] = draft.slots;
+  if (first === undefined) return [];
+  if (second === undefined) return first.resolved;
   return draft.slots.flatMap((slot) => slot.resolved);
 }

@@ -57,20 +57,26 @@ class Allocator {
 
   constructor(lab: Lowering) {
     this.lab = lab;
-    for (const draft of interfacesOf(lab)) {
-      this.order.set(draft, this.order.size);
-      for (const { ip } of addressesOf(draft)) {
-        this.taken.add(addressOf(ip));
-        this.subnets.reserve(subnetOf(ip));
-      }
-    }
+    if (asksForAuto(lab)) this.reserveExplicit();
     const read = (name: PoolName) => readPools(lab, name);
     this.pools = { lan: read('lan'), p2p: read('p2p'), loopback: read('loopback') };
     keepNestedPools(this.pools);
     for (const draft of interfacesOf(lab)) this.readSubnets(draft);
   }
 
+  /** What the file gives away itself. Where nothing is handed out, nobody asks. */
+  private reserveExplicit(): void {
+    for (const draft of interfacesOf(this.lab)) {
+      this.order.set(draft, this.order.size);
+      for (const { ip } of addressesOf(draft)) {
+        this.taken.add(addressOf(ip));
+        this.subnets.reserve(subnetOf(ip));
+      }
+    }
+  }
+
   run(): void {
+    if (!asksForAuto(this.lab)) return;
     for (const link of this.lab.links) for (const end of link.ends) this.serve(end);
     for (const draft of interfacesOf(this.lab)) this.serve(draft);
   }
@@ -287,6 +293,11 @@ class Allocator {
     }
     return ranges;
   }
+}
+
+function asksForAuto(lab: Lowering): boolean {
+  for (const draft of interfacesOf(lab)) for (const { auto } of draft.slots) if (auto) return true;
+  return false;
 }
 
 function* interfacesOf(lab: Lowering): Generator<DraftInterface> {

@@ -15,6 +15,8 @@ export function lowerImpairs(
   file: LinkFile,
   path: Path,
 ): readonly [Impairment | undefined, Impairment | undefined] {
+  const isPlain = (end: EndpointFile) => typeof end === 'string' || end.impair === undefined;
+  if (file.impair === undefined && file.endpoints.every(isPlain)) return [undefined, undefined];
   const both = file.impair === undefined ? undefined : lowerImpair(lab, file.impair, [...path, 'impair']);
   const end = (index: 0 | 1): Impairment | undefined => {
     const from: EndpointFile | undefined = file.endpoints[index];

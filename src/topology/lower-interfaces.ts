@@ -35,17 +35,21 @@ function lowerInterface(lab: Lowering, draft: DraftInterface): Interface | undef
   const master = keys.master === undefined ? undefined : readMaster(lab, draft, keys.master);
   const port = keys.port === undefined ? undefined : readPort(lab, draft);
   const mtu = keys.mtu ?? defaultMtu(lab, draft);
-  return {
-    name: draft.name,
-    ifname: draft.ifname,
-    ...given({ altname: draft.altname, mac, mtu, master, port }),
-    up: keys.up ?? true,
-    addresses: addressesOf(draft),
-    ipv6: hasIpv6(lab, draft),
-    path: pathText(draft.path),
-    ...type,
-  };
+  // Assigned one by one, and not spread: a big lab has thousands of these.
+  const made: Partial<Writable<Interface>> = { name: draft.name, ifname: draft.ifname };
+  if (draft.altname !== undefined) made.altname = draft.altname;
+  if (mac !== undefined) made.mac = mac;
+  if (mtu !== undefined) made.mtu = mtu;
+  if (master !== undefined) made.master = master;
+  if (port !== undefined) made.port = port;
+  made.up = keys.up ?? true;
+  made.addresses = addressesOf(draft);
+  made.ipv6 = hasIpv6(lab, draft);
+  made.path = pathText(draft.path);
+  return Object.assign(made, type) as Interface;
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function at(lab: Lowering, draft: DraftInterface, key: string): { report: Lowering['report']; path: Path } {
   return { report: lab.report, path: keyPath(draft, key) };
@@ -336,7 +340,7 @@ function lowerPhysical(
  * a hostile file may stack interfaces ten thousand deep.
  */
 function inOrder(node: DraftNode, made: readonly Interface[]): Interface[] {
-  if (made.every((lowered) => needs(node, lowered).length === 0)) return [...made];
+  if (isInOrder(node, made)) return [...made];
   const byIfname = new Map(made.map((lowered) => [lowered.ifname, lowered]));
   const begun = new Set<Interface>();
   const order = new Set<Interface>();
@@ -353,6 +357,17 @@ function inOrder(node: DraftNode, made: readonly Interface[]): Interface[] {
     }
   }
   return [...order];
+}
+
+/** Whether everything comes after what it needs already, as in most files. */
+function isInOrder(node: DraftNode, made: readonly Interface[]): boolean {
+  const later = new Set(made.map(({ ifname }) => ifname));
+  return made.every((lowered) => {
+    const waits = lowered.master === undefined ? false : later.has(lowered.master);
+    const stands = 'link' in lowered && lowered.link?.place === node.place && later.has(lowered.link.ifname);
+    later.delete(lowered.ifname);
+    return !waits && !stands;
+  });
 }
 
 function needs(node: DraftNode, lowered: Interface): IfName[] {

@@ -92,9 +92,13 @@ function describe(
 
 /** The same address in both descriptions is one address; twice in one of them is a mistake that the rules report. */
 function addAddresses(draft: DraftInterface, added: readonly Placed<AddressFile>[]): void {
+  if (draft.addresses.length === 0) {
+    draft.addresses.push(...added);
+    return;
+  }
   const known = new Set(draft.addresses.map(({ value }) => JSON.stringify(value)));
   for (const address of added) {
-    if (known.size === 0 || !known.has(JSON.stringify(address.value))) draft.addresses.push(address);
+    if (!known.has(JSON.stringify(address.value))) draft.addresses.push(address);
   }
 }
 
@@ -208,10 +212,11 @@ type Namer = (node: DraftNode) => string;
 function portNamer(links: readonly (ReadLink | undefined)[]): Namer {
   const chosen = new Map<DraftNode, Set<string>>();
   const counters = new Map<DraftNode, number>();
-  for (const end of links.flatMap((link) => link?.ends ?? [])) {
-    const names = chosen.get(end.node) ?? new Set(end.node.interfaces.keys());
-    chosen.set(end.node, end.ifname === undefined ? names : names.add(end.ifname));
+  const ends = links.flatMap((link) => link?.ends ?? []);
+  for (const { node, ifname } of ends) {
+    if (ifname === undefined && !chosen.has(node)) chosen.set(node, new Set(node.interfaces.keys()));
   }
+  for (const { node, ifname } of ends) if (ifname !== undefined) chosen.get(node)?.add(ifname);
   return (node) => {
     let number = counters.get(node) ?? 0;
     do number++;
@@ -236,6 +241,7 @@ function attach(lab: Lowering, end: End, namer: Namer): DraftInterface {
 
 /** What a link says for both of its ends. An end that says it itself wins. */
 function shareKeys(lab: Lowering, { file, path, ends }: ReadLink, drafts: readonly DraftInterface[]): void {
+  if (file.mtu === undefined && file.ipv4 === undefined && file.ipv6 === undefined) return;
   for (const [index, draft] of drafts.entries()) {
     if (file.mtu !== undefined && draft.keys.mtu === undefined) {
       draft.keys.mtu = file.mtu;

@@ -139,6 +139,8 @@ const notOnHost: Readonly<Record<string, string>> = {
 /** Keys that the schema allows in a node, but not in one of this kind. */
 function foreignKeys({ name, file, path }: Entry, kind: NodeKind, report: Report): void {
   for (const key of Object.keys(file)) {
+    const isForeign = bridgeNames.has(key) || containerNames.has(key) || Object.hasOwn(notOnHost, key);
+    if (!isForeign) continue;
     const at = { code: 'UNKNOWN_KEY', path: [...path, key], part: 'key' } as const;
     if (bridgeNames.has(key) && kind !== 'bridge') {
       const message = `${quote(key)} is a key of bridges, and ${quote(name)} is not one`;

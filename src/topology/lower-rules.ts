@@ -16,8 +16,9 @@ import { quote, readFamily, readPortRange, readPrefix } from './values.ts';
 
 /** The rules of the node. */
 export function lowerRules(lab: Lowering, node: DraftNode): Rule[] {
+  if (node.file.rules === undefined) return [];
   const lists = { 4: kernelRules(node, 4), 6: kernelRules(node, 6) };
-  return (node.file.rules ?? []).flatMap((value, index) => {
+  return node.file.rules.flatMap((value, index) => {
     const place = { lab, node, path: [...node.path, 'rules', index] };
     const { object, entry, error } = entryObject<RuleFile>(value, place, parseRuleText);
     if (error !== undefined)

@@ -13,6 +13,8 @@ type Parts = { readonly interfaces: readonly Interface[]; readonly nat: readonly
 
 /** Those that the kind and NAT imply, then those of `defaults`, then the node's own; of two for one key the last stays. */
 export function lowerSysctls(lab: Lowering, node: DraftNode, parts: Parts): Sysctl[] {
+  const isSaid = (node.file.sysctls ?? lab.file.defaults?.sysctls) !== undefined;
+  if (!isSaid && node.place !== null) return forwarding(node, parts);
   const byKey = new Map<string, Sysctl>();
   const own = readSysctls(lab, node, { value: node.file.sysctls, path: [...node.path, 'sysctls'] });
   const general = readSysctls(lab, node, {
@@ -32,6 +34,7 @@ const forwardKeys = { 4: 'net.ipv4.ip_forward', 6: 'net.ipv6.conf.all.forwarding
 
 function forwarding(node: DraftNode, { nat }: Parts): Sysctl[] {
   const router = node.file.kind === 'router';
+  if (!router && nat.length === 0) return [];
   return ([4, 6] as const).flatMap((family) => {
     const rule = nat.find((one) => one.family === undefined || one.family === family);
     if (!router && rule === undefined) return [];
@@ -148,11 +151,12 @@ function isOfNamespace(node: DraftNode, key: string): boolean {
 
 /** The node's further lines of /etc/hosts: those of `defaults` first. */
 export function lowerHosts(lab: Lowering, node: DraftNode): HostsEntry[] {
-  if (node.place === null) return [];
+  const { hosts, extra_hosts } = node.file;
+  if (node.place === null || (hosts ?? extra_hosts ?? lab.file.defaults?.hosts) === undefined) return [];
   return [
     ...readHosts(lab.report, lab.file.defaults?.hosts, ['defaults', 'hosts']),
-    ...readHosts(lab.report, node.file.hosts, [...node.path, 'hosts']),
-    ...readHosts(lab.report, node.file.extra_hosts, [...node.path, 'extra_hosts']),
+    ...readHosts(lab.report, hosts, [...node.path, 'hosts']),
+    ...readHosts(lab.report, extra_hosts, [...node.path, 'extra_hosts']),
   ];
 }
 
@@ -247,6 +251,7 @@ export function lowerExec(lab: Lowering, node: DraftNode): string[][] {
 
 /** Labels of `defaults` and of the node. */
 export function lowerLabels(lab: Lowering, node: DraftNode): Record<string, string> {
+  if ((lab.file.defaults?.labels ?? node.file.labels) === undefined) return {};
   const entries = [lab.file.defaults?.labels, node.file.labels].flatMap((file) => {
     if (file === undefined) return [];
     if (!Array.isArray(file)) return Object.entries(file);

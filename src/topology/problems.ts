@@ -31,12 +31,15 @@ export type Locate = (path: Path, part?: Part) => Where;
 
 const plainKey = /^[A-Za-z0-9_$-]+$/;
 
+/** Of the paths that every lab has by the thousand. */
+const usualKeys = new Set(['nodes', 'links', 'endpoints', 'interfaces', 'addresses', 'routes', 'kind']);
+
 /** The path as text, as model objects keep it: `nodes.pc1.routes[0]`, `nodes["r1.lan"].mtu`. */
 export function pathText(path: Path): string {
   let text = '';
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;
-    else if (!plainKey.test(step)) text += `[${JSON.stringify(step)}]`;
+    else if (!usualKeys.has(step) && !plainKey.test(step)) text += `[${JSON.stringify(step)}]`;
     else text += text === '' ? step : `.${step}`;
   }
   return text;

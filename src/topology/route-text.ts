@@ -14,10 +14,8 @@ class Words {
   private at = 0;
 
   constructor(text: string) {
-    this.words = text
-      .trim()
-      .split(/\s+/)
-      .filter((word) => word !== '');
+    const line = text.trim();
+    this.words = line === '' ? [] : line.split(/\s+/);
   }
 
   get peek(): string | undefined {

@@ -15,11 +15,13 @@ export const duplicateAddress: LabRule = (view) => [
   ),
   ...view.lab.nodes.flatMap((node) =>
     node.interfaces.flatMap((iface) =>
-      sameAddress(view.addresses(node, iface), (first, again) =>
-        first.entry.ip === again.entry.ip
-          ? `${label(again)} has the address ${again.entry.ip} twice`
-          : undefined,
-      ),
+      iface.addresses.length < 2
+        ? []
+        : sameAddress(view.addresses(node, iface), (first, again) =>
+            first.entry.ip === again.entry.ip
+              ? `${label(again)} has the address ${again.entry.ip} twice`
+              : undefined,
+          ),
     ),
   ),
 ];
@@ -28,6 +30,7 @@ function sameAddress(
   all: readonly Assigned[],
   word: (first: Assigned, again: Assigned) => string | undefined,
 ): PathProblem[] {
+  if (all.length < 2) return [];
   const firsts = new Map<string, Assigned>();
   return all.flatMap((again) => {
     const first = firsts.get(again.address);

@@ -4,9 +4,10 @@ import type { PathProblem } from '../problems.ts';
 import { type LabRule, label, pathOf } from './lab-view.ts';
 import type { Member } from './segments.ts';
 
-export const duplicateMac: LabRule = (view) =>
-  view.segments().flatMap((segment) => {
-    if (segment.members.every(({ iface }) => iface.mac === undefined)) return [];
+export const duplicateMac: LabRule = (view) => {
+  const isSaid = view.lab.nodes.some(({ interfaces }) => interfaces.some(({ mac }) => mac !== undefined));
+  if (!isSaid) return [];
+  return view.segments().flatMap((segment) => {
     const firsts = new Map<string, Member>();
     return segment.members.flatMap((member): PathProblem[] => {
       const { iface, node } = member;
@@ -31,3 +32,4 @@ export const duplicateMac: LabRule = (view) =>
       ];
     });
   });
+};

@@ -11,16 +11,17 @@ export const forwarding: LabRule = (view) => {
   const firsts = new Map<string, PathProblem>();
   for (const node of view.lab.nodes) {
     for (const route of node.routes) {
-      for (const { owner, problem } of silentGateways(view, node, route)) {
+      for (const { owner, steps } of silentGateways(view, node, route)) {
         const key = `${owner.node.name} ${owner.family}`;
-        if (!firsts.has(key)) firsts.set(key, problem);
+        if (!firsts.has(key)) firsts.set(key, problem(node, owner, pathOf(route, ...steps)));
       }
     }
   }
   return [...firsts.values()];
 };
 
-type Silent = { readonly owner: Assigned; readonly problem: PathProblem };
+/** A gateway, and where the route has it. */
+type Silent = { readonly owner: Assigned; readonly steps: readonly (string | number)[] };
 
 function silentGateways(view: LabView, node: Node, route: Route): Silent[] {
   // The default route that an `auto` address brings is not in the file, and mostly there is nothing behind that bridge.
@@ -31,9 +32,7 @@ function silentGateways(view: LabView, node: Node, route: Route): Silent[] {
     if (owner === undefined || second !== undefined || owner.node.place === null || owner.node === node)
       return [];
     if (isOwnDestination(view, owner.node, route) || forwards(owner.node, owner)) return [];
-    const path =
-      route.nexthops === undefined ? pathOf(route, 'via') : pathOf(route, 'nexthops', index, 'via');
-    return { owner, problem: problem(node, owner, path) };
+    return { owner, steps: route.nexthops === undefined ? ['via'] : ['nexthops', index, 'via'] };
   });
 }
 

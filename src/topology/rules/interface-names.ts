@@ -7,7 +7,13 @@ import { didYouMean, listWords } from '../suggest.ts';
 import { type LabRule, type LabView, pathOf } from './lab-view.ts';
 
 export const interfaceNames: LabRule = (view) =>
-  view.lab.nodes.filter((node) => node.place !== null).flatMap((node) => check(view, node));
+  view.lab.nodes.filter((node) => node.place !== null && mentions(node)).flatMap((node) => check(view, node));
+
+/** Whether the node can name an interface at all: most of a big lab only have a route. */
+function mentions({ routes, rules, neighbours, nat, firewall, sysctls }: Node): boolean {
+  const lists = [rules, neighbours, nat, sysctls];
+  return routes.length > 0 || firewall !== undefined || lists.some((list) => list.length > 0);
+}
 
 /** A name with the model object that has it, and the key under which it stands there. */
 type Mention = {
@@ -17,7 +23,8 @@ type Mention = {
 };
 
 function check(view: LabView, node: Node): PathProblem[] {
-  return [...routeMentions(node), ...filterMentions(node), ...sysctlMentions(node)].flatMap((mention) => {
+  const mentioned = [...routeMentions(node), ...filterMentions(node), ...sysctlMentions(node)];
+  return mentioned.flatMap((mention) => {
     const { name, of, key } = mention;
     if (name === undefined || name === 'lo' || exists(view, node, name)) return [];
     const names = view.names(node);

@@ -28,6 +28,8 @@ export type Assigned = {
   readonly bits: bigint;
 };
 
+const NONE: readonly Assigned[] = [];
+
 export class LabView {
   readonly lab: Lab;
   private readonly tables = new Map<Place, Map<string, Interface>>();
@@ -61,6 +63,7 @@ export class LabView {
 
   /** The addresses of an interface. */
   addresses(node: Node, iface: Interface): readonly Assigned[] {
+    if (iface.addresses.length === 0) return NONE;
     let list = this.assignedOf.get(iface);
     if (list === undefined) {
       list = iface.addresses.map((entry) => assigned(node, iface, entry));
@@ -73,9 +76,11 @@ export class LabView {
   addressesOfNode(node: Node): readonly Assigned[] {
     let list = this.assignedOfNode.get(node);
     if (list === undefined) {
-      list = node.interfaces.flatMap((iface) =>
-        iface.addresses.length === 0 ? [] : this.addresses(node, iface),
-      );
+      const all: Assigned[] = [];
+      for (const iface of node.interfaces) {
+        if (iface.addresses.length > 0) all.push(...this.addresses(node, iface));
+      }
+      list = all;
       this.assignedOfNode.set(node, list);
     }
     return list;
@@ -149,6 +154,7 @@ function sameSubnet(a: bigint, b: bigint, { family, length }: { family: IpFamily
 /** True when the two have a subnet in common, or one lies in the other. */
 export function subnetsOverlap(a: Assigned, b: Assigned): boolean {
   if (a.family !== b.family) return false;
+  if (a.address === b.address) return true;
   return sameSubnet(a.bits, b.bits, { family: a.family, length: Math.min(a.length, b.length) });
 }
 

@@ -7,10 +7,12 @@ import type { PathProblem } from '../problems.ts';
 import { type LabRule, type LabView, pathOf } from './lab-view.ts';
 
 export const nat: LabRule = (view) =>
-  view.lab.nodes.flatMap((node) => [
-    ...node.nat.flatMap((rule) => [...dnatPort(rule), ...dnatTarget(view, node, rule)]),
-    ...firewallPorts(node.firewall),
-  ]);
+  view.lab.nodes
+    .filter((node) => node.nat.length > 0 || node.firewall !== undefined)
+    .flatMap((node) => [
+      ...node.nat.flatMap((rule) => [...dnatPort(rule), ...dnatTarget(view, node, rule)]),
+      ...firewallPorts(node.firewall),
+    ]);
 
 function dnatPort(rule: NatRule): PathProblem[] {
   if (rule.kind !== 'dnat' || rule.proto !== undefined) return [];

@@ -22,6 +22,8 @@ function overlapsOf(view: LabView, node: Node): PathProblem[] {
     .addressesOfNode(node)
     .filter((one) => !isSingle(one) && !isLinkLocal(one.address) && one.entry.peer === undefined)
     .filter((one) => one.iface.up && one.iface.ifname !== 'lo');
+  const [a, b, third] = candidates;
+  if (a === undefined || b === undefined || (third === undefined && !subnetsOverlap(a, b))) return [];
   // Sorted by address, with the wider subnet first, what encloses an address is on the stack when its turn comes.
   const enclosing: Assigned[] = [];
   const problems: PathProblem[] = [];

@@ -10,7 +10,9 @@ import { type LabRule, pathOf } from './lab-view.ts';
 const KERNEL_TABLES = new Set([253, 254, 255]);
 
 export const policyRules: LabRule = (view) =>
-  view.lab.nodes.flatMap((node) => [...duplicates(node), ...emptyTables(node)]);
+  view.lab.nodes
+    .filter((node) => node.rules.length > 0)
+    .flatMap((node) => [...duplicates(node), ...emptyTables(node)]);
 
 function duplicates(node: Node): PathProblem[] {
   const firsts = new Map<string, Rule>();

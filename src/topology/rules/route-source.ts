@@ -8,8 +8,9 @@ export const routeSource: LabRule = (view) =>
   view.lab.nodes.flatMap((node) =>
     // The machine has addresses that the file does not know.
     (node.place === null ? [] : node.routes).flatMap((route): PathProblem[] => {
+      if (route.src === undefined) return [];
       const own = view.addressesOfNode(node).filter((one) => one.family === route.family);
-      if (route.src === undefined || own.some((one) => one.address === route.src)) return [];
+      if (own.some((one) => one.address === route.src)) return [];
       return [
         {
           code: 'ROUTE_SRC_FOREIGN',

@@ -3,7 +3,16 @@
 
 import type { IpFamily } from '../../base/ip.ts';
 import type { PathProblem } from '../problems.ts';
-import { type Assigned, inSubnetOf, isLinkLocal, isSingle, type LabRule, label, pathOf } from './lab-view.ts';
+import {
+  type Assigned,
+  inSubnetOf,
+  isLinkLocal,
+  isSingle,
+  type LabRule,
+  label,
+  pathOf,
+  subnetsOverlap,
+} from './lab-view.ts';
 
 export const segmentSubnets: LabRule = (view) =>
   view
@@ -16,9 +25,12 @@ export const segmentSubnets: LabRule = (view) =>
 
 function lonely(all: readonly Assigned[], family: IpFamily): PathProblem[] {
   const candidates = all.filter((one) => one.family === family && !isLinkLocal(one.address));
+  if (candidates.length < 2) return [];
   const owners = new Set(candidates.map((one) => one.iface));
   // Addresses of a single machine and unnumbered wires are routed by hand.
   if (owners.size < 2 || candidates.some((one) => isSingle(one) || one.entry.peer !== undefined)) return [];
+  const [first] = candidates;
+  if (first !== undefined && candidates.every((one) => isSameSubnet(first, one))) return [];
   const accompanied = new Set(
     [...groupBySubnet(candidates).values()]
       .filter((group) => group.some((one) => one.iface !== group[0]?.iface))
@@ -40,6 +52,10 @@ function lonely(all: readonly Assigned[], family: IpFamily): PathProblem[] {
       related: { message: `${label(other)} is on the same wire or switch`, path: pathOf(other.entry) },
     };
   });
+}
+
+function isSameSubnet(a: Assigned, b: Assigned): boolean {
+  return a.length === b.length && subnetsOverlap(a, b);
 }
 
 function groupBySubnet(all: readonly Assigned[]): Map<string, Assigned[]> {

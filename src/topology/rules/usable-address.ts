@@ -6,7 +6,19 @@ import type { PathProblem } from '../problems.ts';
 import { type Assigned, type LabRule, pathOf, width } from './lab-view.ts';
 
 export const usableAddress: LabRule = (view) =>
-  view.lab.nodes.flatMap((node) => view.addressesOfNode(node).flatMap((one) => check(one)));
+  view.lab.nodes.flatMap((node) => view.addressesOfNode(node).filter(isSuspect).flatMap(check));
+
+/** The sums are made for few: the last part of most IPv4 addresses tells that they are neither first nor last of a subnet. */
+function isSuspect({ family, address, length }: Assigned): boolean {
+  if (family === 6 || length > 30) return true;
+  const first = address.charCodeAt(0);
+  const second = address.charCodeAt(1);
+  // 0.0.0.0, and 2xx: groups and broadcast.
+  if (first === 0x30 || (first === 0x32 && second >= 0x32 && second <= 0x35)) return true;
+  const last = Number(address.slice(address.lastIndexOf('.') + 1));
+  const mask = length > 24 ? 2 ** (32 - length) - 1 : 255;
+  return (last & mask) === 0 || (last & mask) === mask;
+}
 
 function check(one: Assigned): PathProblem[] {
   const group = groupName(one);

@@ -9,6 +9,7 @@ import { type LabRule, type LabView, label, pathOf } from './lab-view.ts';
 export const vlans: LabRule = (view) =>
   view.lab.nodes.flatMap((node) => {
     const tagged = node.interfaces.filter((iface) => iface.type === 'vlan' || iface.port !== undefined);
+    if (tagged.length === 0) return [];
     return [
       ...tagged.flatMap((iface) => [...ids(node, iface), ...withoutFiltering(view, node, iface)]),
       ...duplicates(tagged),

@@ -13,6 +13,7 @@ export const vxlans: LabRule = (view) =>
     const tunnels = node.interfaces.filter(
       (iface): iface is Vxlan & { type: 'vxlan' } => iface.type === 'vxlan',
     );
+    if (tunnels.length === 0) return [];
     return [
       ...tunnels.flatMap((iface) => [...vni(node, iface), ...ends(view, node, iface)]),
       ...duplicates(tunnels),
