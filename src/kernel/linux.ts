@@ -233,10 +233,20 @@ export class LinuxKernel implements Kernel {
     try {
       const requests = batch.map((op) => this.#creation(op, from, opened));
       const results = this.#places.route(from).batch(requests);
+      this.#learnPeers(batch, results);
       this.#addAltnames(batch, results);
       return results;
     } finally {
       for (const fd of opened) closeSync(fd);
+    }
+  }
+
+  /** Far ends in a node that the kernel numbered itself, so that no index is asked for which they have. */
+  #learnPeers(batch: readonly CreateLink[], results: readonly (RtnlFailure | undefined)[]): void {
+    for (const [i, { link }] of batch.entries()) {
+      if (link.type !== 'veth' || link.peer.place === null || results[i] !== undefined) continue;
+      const { place, ifname } = link.peer;
+      if (!this.#places.knows(place, ifname)) this.#places.learn(place, ifname);
     }
   }
 
@@ -257,7 +267,11 @@ export class LinuxKernel implements Kernel {
       if (far !== null) opened.push(fd);
     }
     const ifindex = this.#places.chooseIndex(place);
-    const peerIndex = link.type === 'veth' ? this.#places.chooseIndex(link.peer.place, ifindex) : undefined;
+    // veth_newlink() heeds the index of the peer only where the near end has asked for one too.
+    const peerIndex =
+      link.type === 'veth' && ifindex !== undefined
+        ? this.#places.chooseIndex(link.peer.place, ifindex)
+        : undefined;
     const request = createLinkRequest(op, { ifindex, peerIndex, fd }, this.#lookup);
     if (ifindex !== undefined) this.#places.remember(place, link.ifname, ifindex);
     if (link.type === 'veth' && peerIndex !== undefined) {

@@ -136,13 +136,8 @@ function linkInfo(link: LinkData, lookup: Lookup): LinkInfo {
     case 'vrf':
       return { kind: 'vrf', table: link.table };
     case 'gre':
-    case 'gretap': {
-      const kind = link.local.includes(':') ? (`ip6${link.type}` as const) : link.type;
-      return {
-        kind,
-        ...some({ local: link.local, remote: link.remote, ikey: link.key, okey: link.key, ttl: link.ttl }),
-      };
-    }
+    case 'gretap':
+      return greInfo(link);
     case 'bond':
       return { kind: 'bond', ...some({ mode: link.mode, miimon: link.miimon }) };
     case 'dummy':
@@ -156,6 +151,16 @@ function linkInfo(link: LinkData, lookup: Lookup): LinkInfo {
     default:
       return assertNever(link);
   }
+}
+
+/** The defaults that `ip link add type ip6gre` sends; without them the kernel has 0 for both. */
+const IP6GRE_DEFAULTS = { encap_limit: 4, ttl: 64 } as const;
+
+function greInfo(link: Extract<LinkData, { type: 'gre' | 'gretap' }>): LinkInfo {
+  const { type, local, remote, key, ttl } = link;
+  const given = some({ local, remote, ikey: key, okey: key, ttl });
+  if (ipFamily(local) === 4) return { kind: type, ...given };
+  return { kind: `ip6${type}`, ...IP6GRE_DEFAULTS, ...given };
 }
 
 function bridgeInfo(options: BridgeOptions): LinkInfo {
