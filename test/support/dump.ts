@@ -67,7 +67,8 @@ function dumpPlace(where: Where, all: Links, hide: Hide): Record<string, string[
       ...ip(where, 'neigh', 'show', 'nud', 'permanent'),
       ...ip(where, 'neigh', 'show', 'proxy'),
     ]),
-    fdb: lines(fdb(where)),
+    // A bridge and its ports have one entry for an address they share, and which of them has it depends on the addresses.
+    fdb: lines(fdb(where)).filter((line) => !line.includes('"mac":"(random)"')),
     vlans: lines(parse(inside(where, 'bridge', '-j', 'vlan', 'show'))),
     qdiscs: lines(parse(inside(where, 'tc', '-j', 'qdisc', 'show'))),
     nft: lines(JSON.parse(inside(where, 'nft', '-j', 'list', 'ruleset')).nftables).filter(
@@ -107,7 +108,7 @@ function hider(macs: ReadonlySet<string>): Hide {
 
 /** Bridges tell the state of STP and of their timers; carrier is what remains of the state that follows it with delay. */
 const unsettled =
-  /^(operstate|permaddr|bridge_id|root_id|root_path_cost|root_port|designated_.*|topology_change.*|state|config_pending|bridge_fdb_n_learned|fdb_n_learned)$/;
+  /^(operstate|permaddr|perm_hwaddr|mii_status|link_failure_count|bridge_id|root_id|root_path_cost|root_port|designated_.*|topology_change.*|state|config_pending|bridge_fdb_n_learned|fdb_n_learned)$/;
 
 function plainLink(link: Json): Json {
   const { link: _peer, link_netnsid: _nsid, flags, linkinfo, ...rest } = link;

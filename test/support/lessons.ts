@@ -335,4 +335,92 @@ export const lessons: Readonly<Record<string, Lesson>> = {
       assert.ok(!isSilent(lab, 'pc', '10.5.1.1'));
     });
   },
+
+  vlan: async (lab, check) => {
+    await check('an access port has its VLAN untagged, a trunk all of them tagged, and nobody VLAN 1', () => {
+      const vlans = Object.fromEntries(
+        bridge('-n sw1 vlan show').map((port: Json) => [
+          port.ifname,
+          port.vlans.map((one: Json) => `${one.vlan}${one.flags?.includes('PVID') ? ' untagged' : ''}`),
+        ]),
+      );
+      assert.deepEqual(vlans['p1'], ['10 untagged']);
+      assert.deepEqual(vlans['p2'], ['20 untagged']);
+      assert.deepEqual(
+        vlans['trunk'].filter((one: string) => !one.startsWith('1 ')),
+        ['10', '20'],
+      );
+    });
+    await check('an address of the other department does not let one in', () => {
+      execFileSync('ip', ['-n', 'tech2', 'addr', 'add', '10.1.10.66/24', 'dev', 'eth0']);
+      assert.ok(isSilent(lab, 'tech2', '-I', '10.1.10.66', '10.1.10.1'));
+    });
+  },
+
+  vrf: async (_lab, check) => {
+    await check('the same address means another server to each customer', async () => {
+      const at = { address: '10.0.9.1', port: 80 };
+      for (const colour of ['red', 'blue']) {
+        assert.equal(await seenBy({ netns: `${colour}server`, ...at }, `${colour}1`), '10.0.0.1');
+      }
+      // Nobody serves on the one of blue now.
+      await using serving = new NetAgent({ name: 'redserver' });
+      await using red = new NetAgent({ name: 'red1' });
+      await using blue = new NetAgent({ name: 'blue1' });
+      await serving.serve(at);
+      assert.equal((await red.ask(at)).local, '10.0.9.1');
+      assert.equal((await blue.ask(at)).error, 'ECONNREFUSED');
+    });
+    await check('each customer has a table of its own', () => {
+      const table = (vrf: string) => ip(`-n router route show vrf ${vrf}`).map((route: Json) => route.dst);
+      assert.ok(table('blue').includes('172.16.0.1'));
+      assert.ok(!table('red').includes('172.16.0.1'));
+    });
+  },
+
+  wireguard: async (lab, check) => {
+    await check('the tunnel is one hop between the two routers', () => {
+      assert.match(lab.ok('laptop', 'ping', '-n', '-c', '1', '-W', '5', 'server'), /ttl=62/);
+    });
+    await check('the internet carries UDP only, never an address of the two sites', () => {
+      const before = received('internet', 'to-home');
+      lab.ok('laptop', 'ping', '-n', '-c', '3', '-i', '0.2', '-W', '5', 'server');
+      assert.ok(received('internet', 'to-home') - before >= 3);
+      assert.ok(isSilent(lab, 'internet', '10.2.0.1'));
+    });
+    await check('the server sees the laptop’s own address', async () => {
+      assert.equal(await seenBy({ netns: 'server', address: '10.1.0.1', port: 80 }, 'laptop'), '10.2.0.1');
+    });
+  },
+
+  gre: async (lab, check) => {
+    await check('the tunnel is one hop, whatever lies under it', () => {
+      assert.match(lab.ok('pc1', 'ping', '-n', '-c', '1', '-W', '5', 'pc2'), /ttl=62/);
+    });
+    await check('the outer header takes 24 bytes', () => {
+      assert.equal(ip('-n r1 link show tun0')[0].mtu, 1476);
+      assert.match(
+        lab.exec('pc1', 'ping', '-c', '1', '-W', '5', '-M', 'do', '-s', '1472', 'pc2').stdout,
+        /mtu = 1476/,
+      );
+    });
+  },
+
+  bond: async (lab, check) => {
+    const active = () => ip('-n server -d link show bond0')[0].linkinfo.info_data.active_slave as string;
+    await check('one wire is in use, and the other takes over when it breaks', () => {
+      assert.equal(active(), 'eth0');
+      execFileSync('ip', ['-n', 'server', 'link', 'set', 'eth0', 'down']);
+      assert.equal(active(), 'eth1');
+      assert.ok(!isSilent(lab, 'pc', 'server'));
+    });
+  },
+
+  ipvlan: async (_lab, check) => {
+    await check('all containers have the MAC address of the NIC', () => {
+      assert.equal(macOf('app1', 'eth0'), macOf('machine', 'eth0'));
+      assert.equal(macOf('app2', 'eth0'), macOf('machine', 'eth0'));
+      assert.equal(ip('-n app1 -d link show eth0')[0].linkinfo.info_data.mode, 'l2');
+    });
+  },
 };
