@@ -432,8 +432,10 @@ for (const lane of lanes) {
       await tty.shown(/\[1\] [0-9]+\r\n/);
       tty.type('fg\r');
       await tty.shown(/sleep 1000\r\n/);
+      // bash says what it resumes before it hands the terminal over, so the first one may come too early.
       tty.type('\x1a');
-      await tty.shown(/Stopped/);
+      const again = setInterval(() => tty.type('\x1a'), 500);
+      await tty.shown(/Stopped/).finally(() => clearInterval(again));
       tty.type('bg\r');
       await tty.shown(/sleep 1000 &\r\n/);
       tty.type('kill %1; wait; exit 44\r');

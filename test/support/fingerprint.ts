@@ -135,7 +135,10 @@ function folders(path: string): string[] {
 
 type Process = { readonly pid: number; readonly parent: number; readonly line: string };
 
-/** All processes but the kernel's own, those that have ended, and this one with its children. */
+/**
+ * The processes that could be a lab's: in another network namespace than this one, or with nslab in their command line; not the
+ * kernel's own, those that have ended, and this one with its children. What else runs on the machine comes and goes.
+ */
 function processes(): string[] {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -146,7 +149,19 @@ function processes(): string[] {
   const KTHREADD = 2;
   const others = all.filter((one) => !isOf(one, KTHREADD) || byPid.get(KTHREADD)?.parent !== 0);
   // A child that was left behind has another parent by now, so it is seen here.
-  return others.filter((one) => !isOf(one, process.pid)).map((one) => one.line);
+  const own = netnsOf('self');
+  const isElsewhere = (netns: string) => netns !== '' && netns !== own;
+  const isLabs = (one: Process) => /nslab/.test(one.line) || isElsewhere(netnsOf(String(one.pid)));
+  return others.filter((one) => !isOf(one, process.pid) && isLabs(one)).map((one) => one.line);
+}
+
+/** The network namespace of a process; '' where it cannot be told, as of one that is just ending. */
+function netnsOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return '';
+  }
 }
 
 function readProcess(name: string): Process[] {
