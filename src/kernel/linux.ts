@@ -79,6 +79,9 @@ function isTun(op: CreateLink): boolean {
   return op.link.type === 'tun' || op.link.type === 'tap';
 }
 
+/** Of a device between its making and its naming. */
+const PASSING_NAME = 'nslab-new' as IfName;
+
 export class LinuxKernel implements Kernel {
   readonly #places = new Places();
   readonly #lookup: Lookup = {
@@ -193,10 +196,26 @@ export class LinuxKernel implements Kernel {
     for (let i = at; i < batch.length; i++) {
       const again = batch[i];
       if (again === undefined || results[i] === undefined) continue;
-      const [refused] = this.#sendCreations([again]);
+      const refused = this.#createAgain(again);
       if (refused !== undefined) return { done: i, failure: failureFrom(refused, again) };
     }
     return { done: batch.length };
+  }
+
+  /**
+   * One device by itself. Before Linux 6.15 its name must be free also where the message is sent (__rtnl_newlink() looked it up
+   * there), so one that is born elsewhere, on a parent of the same name, gets its own name there.
+   */
+  #createAgain(op: CreateLink): RtnlFailure | undefined {
+    const { place, link } = op;
+    const from = bornFrom(op);
+    const isFree = getLink(this.#places.route(from), { ifname: link.ifname }) === undefined;
+    if (from === place || isFree) return this.#sendCreations([op])[0];
+    const [refused] = this.#sendCreations([{ ...op, link: { ...link, ifname: PASSING_NAME } }]);
+    if (refused !== undefined) return refused;
+    const ifindex = this.#lookup.index(place, PASSING_NAME);
+    this.#places.forget(place, PASSING_NAME);
+    return this.#places.route(place).batch([setLink({ ifindex }, { ifname: link.ifname })])[0];
   }
 
   /** The ops before the first that stands on a device of this very batch whose index the kernel chooses. */

@@ -19,6 +19,8 @@ export type Device = {
   readonly ports: Device[];
   /** What it stands on (a vlan's parent), when that is the lab's as well. */
   parent: Device | undefined;
+  /** What stands on it. */
+  readonly children: Device[];
   /** The other end of the wire. */
   peer: Device | undefined;
 };
@@ -65,6 +67,7 @@ function desiredSite(node: Node, index: Map<Place, Map<string, Device>>): Site {
       master: undefined,
       ports: [],
       parent: undefined,
+      children: [],
       peer: undefined,
     };
     known.set(iface.ifname, device);
@@ -82,6 +85,7 @@ function resolve(device: Device, index: Map<Place, Map<string, Device>>): void {
   if (iface.type === 'veth') device.peer = index.get(iface.peer.place)?.get(iface.peer.ifname);
   if ('link' in iface && iface.link !== undefined) {
     device.parent = index.get(iface.link.place)?.get(iface.link.ifname);
+    device.parent?.children.push(device);
   }
 }
 

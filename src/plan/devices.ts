@@ -27,6 +27,8 @@ export class DevicePlan {
   private readonly group: number;
   private readonly begun = new Set<Device>();
   private readonly made = new Map<Device, Made>();
+  private readonly settled = new Set<Device>();
+  private readonly configured = new Set<Device>();
 
   /** `group` marks what is made in the machine's own namespace. */
   constructor(ops: Op[], group: number) {
@@ -45,17 +47,14 @@ export class DevicePlan {
   /** The settings of a device that must be there before it carries traffic, and then up. */
   configure(device: Device): void {
     const made = this.made.get(device);
-    if (made === undefined) return;
-    this.made.delete(device);
+    if (made === undefined || this.configured.has(device)) return;
+    this.configured.add(device);
     const { place, iface, parent } = device;
     // A vlan cannot be up before the device it stands on (ENETDOWN), even where that is another node's.
     if (parent !== undefined) this.configure(parent);
     // A bridge takes its MTU over from its ports, so all of them are plugged in before it is told its own.
     if (iface.type === 'bridge') for (const port of device.ports) this.configure(port);
-    if (!made.altname) this.addAltname(device);
-    this.push(lateSettings(device, made));
-    for (const { key, value } of device.sysctls) this.ops.push({ kind: 'setSysctl', place, key, value });
-    this.configurePort(device);
+    this.settle(device, made);
     if (iface.type === 'wireguard') {
       const { private_key, listen_port, fwmark, peers, ifname } = iface;
       this.ops.push({
@@ -69,6 +68,21 @@ export class DevicePlan {
       });
     }
     if (iface.up && !made.up) this.ops.push({ kind: 'setLink', place, ifname: iface.ifname, up: true });
+  }
+
+  /** What comes before up; of its vlans too, since the kernel sets them up with it (vlan_device_event(), NETDEV_UP). */
+  private settle(device: Device, made: Made): void {
+    if (this.settled.has(device)) return;
+    this.settled.add(device);
+    const { place } = device;
+    if (!made.altname) this.addAltname(device);
+    this.push(lateSettings(device, made));
+    for (const { key, value } of device.sysctls) this.ops.push({ kind: 'setSysctl', place, key, value });
+    this.configurePort(device);
+    for (const child of device.children) {
+      const own = this.made.get(child);
+      if (own !== undefined && child.iface.type === 'vlan') this.settle(child, own);
+    }
   }
 
   private makeDevice(device: Device): void {

@@ -8,7 +8,14 @@ import type { Lab, Node, Place } from '../model/lab.ts';
 import type { Op, UndoOp } from './op.ts';
 import { comment, hereDocument, quote } from './shell.ts';
 import { planDown, undoFacts } from './undo.ts';
-import { type Command, commandsOf, deleteNeighbour, deleteRoute, deleteRule, HOST_NETNS } from './words.ts';
+import {
+  type Command,
+  deleteNeighbour,
+  deleteRoute,
+  deleteRule,
+  HOST_NETNS,
+  scriptCommandsOf,
+} from './words.ts';
 
 /** The script that does what these ops of the lab do. */
 export function explainUp(lab: Lab, ops: readonly Op[]): string {
@@ -28,7 +35,7 @@ export function explainUp(lab: Lab, ops: readonly Op[]): string {
       if (!lessons.has(key)) lines.push(comment(text));
       lessons.add(key);
     }
-    lines.push(...etc.linesOf(op), ...commandsOf(op).flatMap(script));
+    lines.push(...etc.linesOf(op), ...scriptCommandsOf(op).flatMap(script));
   }
   return `${lines.join('\n')}\n`;
 }

@@ -126,16 +126,36 @@ function createTun({ place, link }: CreateLink): Command[] {
   return [made, inPlace('ip', place, ['link', 'set', 'dev', link.ifname, 'group', link.group])];
 }
 
-function makeLink({ place, link }: CreateLink): Command {
-  const parent = 'link' in link ? link.link : undefined;
-  // A device that stands on one of another namespace is made there and born here.
-  const from = parent === undefined ? place : parent.place;
-  const words: Words = ['link', 'add', 'name', link.ifname];
-  if (parent !== undefined && link.type !== 'vxlan') words.push('link', parent.ifname);
+function makeLink({ place, link }: CreateLink, name: string = link.ifname): Command {
+  const from = birthplace({ place, link });
+  const words: Words = ['link', 'add', 'name', name];
+  if ('link' in link && link.link !== undefined && link.type !== 'vxlan')
+    words.push('link', link.link.ifname);
   if (from !== place) words.push(...netns(place));
   if (link.type === 'veth') words.push(...ONE_QUEUE);
   words.push(...attributeWords(link), 'type', typeOf(link), ...dataWords(link));
   return inPlace('ip', from, words);
+}
+
+/** A device that stands on one of another namespace is made there and born in its own. */
+function birthplace({ place, link }: Pick<CreateLink, 'place' | 'link'>): Place {
+  return 'link' in link && link.link !== undefined ? link.link.place : place;
+}
+
+const PASSING_NAME = 'nslab-new';
+
+/**
+ * The commands for a script, which has to work on kernels older than nslab's own ways: before Linux 6.15 a new device's name must
+ * be free also where the message is sent (__rtnl_newlink() looked it up there), so one that is born elsewhere is renamed there.
+ */
+export function scriptCommandsOf(op: Op): Command[] {
+  if (op.kind !== 'createLink' || birthplace(op) === op.place) return commandsOf(op);
+  const { place, link } = op;
+  return [
+    makeLink(op, PASSING_NAME),
+    inPlace('ip', place, ['link', 'set', 'dev', PASSING_NAME, 'name', link.ifname]),
+    ...(link.altname === undefined ? [] : [altname(place, link.ifname, link.altname)]),
+  ];
 }
 
 function attributeWords(link: LinkAttributes): Words {

@@ -21,10 +21,12 @@ ip -n sw link add name p1 numtxqueues 1 numrxqueues 1 master br0 up type veth pe
 ip -n sw link add name p2 numtxqueues 1 numrxqueues 1 master br0 up type veth peer name eth0 netns machine numtxqueues 1 numrxqueues 1
 
 # app1: its devices.
-ip -n machine link add name eth0 link eth0 netns app1 type ipvlan mode l2 bridge
+ip -n machine link add name nslab-new link eth0 netns app1 type ipvlan mode l2 bridge
+ip -n app1 link set dev nslab-new name eth0
 
 # app2: its devices.
-ip -n machine link add name eth0 link eth0 netns app2 type ipvlan mode l2 bridge
+ip -n machine link add name nslab-new link eth0 netns app2 type ipvlan mode l2 bridge
+ip -n app2 link set dev nslab-new name eth0
 
 # sw: p1 is the other end of eth0 in pc, p2 is the other end of eth0 in machine.
 # lo is down in a new namespace, and without it a node cannot reach itself.

@@ -112,10 +112,10 @@ ip -n tech2 route add default via 10.1.20.254
 # router: eth0 is the other end of p9 in sw1.
 ip -n router link set dev lo up
 ip -n router link set dev eth0 addrgenmode none
-ip -n router link set dev eth0 up
 ip -n router link set dev eth0.10 addrgenmode none
-ip -n router link set dev eth0.10 up
 ip -n router link set dev eth0.20 addrgenmode none
+ip -n router link set dev eth0 up
+ip -n router link set dev eth0.10 up
 ip -n router link set dev eth0.20 up
 ip -n router addr add 10.1.10.254/24 dev eth0.10
 ip -n router addr add 10.1.20.254/24 dev eth0.20

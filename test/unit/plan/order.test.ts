@@ -260,3 +260,18 @@ test('a loop of devices, which the kernel refuses, does not keep the planner fro
   const made = lab('l', [bridgeOver('a', 'b'), bridgeOver('b', 'a')]);
   assert.equal(of(made, 'createLink').length, 4);
 });
+
+test('a vlan has its settings before what it stands on goes up, which takes it along', () => {
+  const parent = end('b', 'eth0');
+  const vlan = iface('v10', { type: 'vlan', link: parent, id: 10, protocol: '802.1Q' }, ['10.0.0.1/24']);
+  // The one that stands on the other comes first in the file.
+  const made = lab('x', [
+    node('a', [vlan]),
+    node('b', [veth('eth0', end('c', 'eth0'))]),
+    node('c', [veth('eth0', end('b', 'eth0'))]),
+  ]);
+  const lines = planLab(made).map(describeOp);
+  const quiet = lines.indexOf('ip -n a link set dev v10 addrgenmode none');
+  const up = lines.indexOf('ip -n b link set dev eth0 up');
+  assert.ok(quiet >= 0 && quiet < up, lines.join('\n'));
+});
