@@ -290,7 +290,7 @@ export function rtnlRoute(place: Place, route: Omit<Route, 'path'>, lookup: Look
       scope: route.scope,
       onlink: route.onlink,
       metrics: route.mtu === undefined ? undefined : { mtu: route.mtu },
-      proto: place === null ? HOST_PROTOCOL : undefined,
+      proto: place === null ? HOST_PROTOCOL : route.protocol,
       nexthops: route.nexthops?.map((hop) =>
         some({ via: hop.via, dev: dev(hop.dev), weight: hop.weight, onlink: hop.onlink }),
       ),

@@ -27,7 +27,7 @@ export type Route = {
   readonly scope?: 'global' | 'link' | 'host';
   readonly onlink?: boolean;
   readonly mtu?: number;
-  /** RTPROT_* of linux/rtnetlink.h. 4 (static) when absent. */
+  /** RTPROT_* of linux/rtnetlink.h; 3 (boot) when absent, as with ip-route(8). On the machine itself nslab's own mark is used. */
   readonly protocol?: number;
   /** More than one way; `via`, `dev` and `onlink` are absent then. */
   readonly nexthops?: readonly Nexthop[];

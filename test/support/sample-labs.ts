@@ -156,7 +156,7 @@ export function everything(): Lab {
         sysctl('net.ipv4.ping_group_range', '0 2147483647'),
       ],
       routes: [
-        route('0.0.0.0/0', { via: ip('192.0.2.1'), metric: 50 }),
+        route('0.0.0.0/0', { via: ip('192.0.2.1'), metric: 50, protocol: 4 }),
         route('10.77.0.0/16', {
           nexthops: [
             { via: ip('10.1.1.1'), weight: 2 },
