@@ -3,7 +3,7 @@
 import { assertRoot, openKernel } from '../../lab/kernel.ts';
 import { inspectLab, type LabView, type NodeView } from '../../lab/list.ts';
 import { renderTable } from '../output/table.ts';
-import { visible } from '../output/visible.ts';
+import { visibleLines } from '../output/visible.ts';
 
 export async function run({ lab, json }: { lab?: string; json: boolean }): Promise<void> {
   assertRoot('inspect');
@@ -22,7 +22,7 @@ function toJson({ view, nodes: _nodes, links, ...lab }: LabView) {
 
 function toText(view: LabView): string {
   const title = `lab ${view.lab} (${view.state}) from ${view.file ?? '-'}\n`;
-  const about = view.description === null ? '' : `${visible(view.description.trim())}\n`;
+  const about = view.description === null ? '' : `${visibleLines(view.description.trim())}\n`;
   const table = renderTable(
     ['NODE', 'KIND', 'INTERFACE', 'TYPE', 'STATE', 'MAC', 'MTU', 'ADDRESSES'],
     view.view.flatMap(nodeRows),

@@ -3,6 +3,8 @@
 
 import { Chalk, type ChalkInstance } from 'chalk';
 import type { NslabError, Problem, Where } from '../../base/error.ts';
+import { count } from './count.ts';
+import { visible } from './visible.ts';
 
 export type Style = {
   readonly colour: boolean;
@@ -73,10 +75,6 @@ function summary(problems: readonly Problem[]): string {
   ];
   const file = problems.find((problem) => problem.where !== undefined)?.where?.file;
   return file === undefined ? counts.join(' and ') : `${counts.join(' and ')} in ${visible(file)}`;
-}
-
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
 /** One problem, ending in a newline. */
@@ -155,27 +153,6 @@ function shorten(text: string, width: number, cutAt: 'start' | 'end'): string {
   }
   return cutAt === 'start' ? `...${kept}` : `${kept}...`;
 }
-
-/**
- * A text as a terminal may have it. An escape sequence in a file could otherwise rewrite what stands on the screen or the title
- * of its window, and characters that turn the direction of writing could show a line other than it is.
- */
-export function visible(text: string): string {
-  return text.replace(unsafe, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    // A tab is one character wide in a position, so it is drawn as one; the others have pictures in Unicode.
-    if (code === 9) return '→';
-    if (code < 32) return String.fromCodePoint(0x2400 + code);
-    if (code === 127) return '␡';
-    return `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`;
-  });
-}
-
-// Controls (C0, DEL, C1), lone surrogates, line and paragraph separators, and the invisible or turning characters of Unicode's
-// "general punctuation" (zero width, bidirectional marks, isolates), soft hyphen and byte order mark.
-const unsafe =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Surrogate}/gu;
 
 /** Columns on a terminal: letters of East Asian scripts and emoji take two, combining marks none. */
 function columns(text: string): number {

@@ -2,7 +2,7 @@
 // a name can hold terminal escapes.
 
 import Table from 'cli-table3';
-import { visible } from './visible.ts';
+import { visibleLines } from './visible.ts';
 
 const none = {
   top: '',
@@ -29,7 +29,7 @@ export function renderTable(head: readonly string[], rows: readonly (readonly st
     chars: none,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  for (const row of rows) table.push(row.map(visible));
+  for (const row of rows) table.push(row.map(visibleLines));
   return `${table
     .toString()
     .split('\n')

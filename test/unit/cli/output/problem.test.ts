@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { NslabError, type Problem, type Where } from '../../../../src/base/error.ts';
-import { renderError, renderProblem, renderProblems, visible } from '../../../../src/cli/output/problem.ts';
+import { renderError, renderProblem, renderProblems } from '../../../../src/cli/output/problem.ts';
+import { visible } from '../../../../src/cli/output/visible.ts';
 
 const plain = { colour: false };
 
