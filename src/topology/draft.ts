@@ -4,13 +4,13 @@
 import type { ErrorCode } from '../base/error-catalogue.ts';
 import type { IpAddress, IpPrefix } from '../base/ip.ts';
 import type { IfName, NetnsName, NodeName } from '../base/names.ts';
+import { didYouMean } from '../base/suggest.ts';
 import type { InterfaceAddress } from '../model/interface.ts';
 import type { NodeKind } from '../model/lab.ts';
 import type { Path, PathProblem } from './problems.ts';
 import type { LinkFile, TopologyFile } from './schema.ts';
 import type { AddressFile, InterfaceFile, PortFile } from './schema-interface.ts';
 import type { NodeFile } from './schema-node.ts';
-import { didYouMean } from './suggest.ts';
 
 /** A value of the file with its place. */
 export type Placed<T> = { readonly value: T; readonly path: Path };

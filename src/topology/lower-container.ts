@@ -1,12 +1,13 @@
 // The container keys of a node: checked as far as their texts go, and handed on as the file has them. The runner reads them.
 
+import { didYouMean } from '../base/suggest.ts';
 import type { ContainerSpec } from '../model/container.ts';
+import { capabilities } from './capabilities.ts';
 import type { DraftNode, Lowering } from './draft.ts';
 import { HOST } from './lower-nodes.ts';
 import type { Path } from './problems.ts';
 import { containerKeys } from './schema-container.ts';
 import type { NodeFile } from './schema-node.ts';
-import { didYouMean } from './suggest.ts';
 import { parseDuration, parseSize } from './units.ts';
 import { members, quote, readAddress, readPortRange, readUnit } from './values.ts';
 
@@ -226,8 +227,10 @@ class Checker {
   private capabilities(): void {
     for (const key of ['cap_add', 'cap_drop'] as const) {
       for (const { value, path } of members<string>(this.node.file[key], this.at(key))) {
-        if (/^(CAP_)?[A-Z][A-Z0-9_]+$/i.test(value)) continue;
-        this.lab.report.fail(path, 'VALUE_INVALID', `${quote(value)} is not a capability`, 'as NET_ADMIN');
+        const name = value.toUpperCase().replace(/^CAP_/, '');
+        if (capabilities.has(name) || name === 'ALL') continue;
+        const hint = didYouMean(name, capabilities) ?? 'as NET_ADMIN; capabilities(7) lists them';
+        this.lab.report.fail(path, 'VALUE_INVALID', `${quote(value)} is not a capability`, hint);
       }
     }
   }

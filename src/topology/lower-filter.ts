@@ -2,6 +2,7 @@
 // the words; plan/ makes the table.
 
 import { type IpAddress, type IpFamily, type IpPrefix, ipFamily, ipToBigInt } from '../base/ip.ts';
+import { didYouMean } from '../base/suggest.ts';
 import type {
   AddressRange,
   CtState,
@@ -17,7 +18,6 @@ import { findInterface } from './draft.ts';
 import { given } from './given.ts';
 import { type Path, pathText } from './problems.ts';
 import type { FirewallRuleFile, NatRuleFile } from './schema-filter.ts';
-import { didYouMean } from './suggest.ts';
 import {
   members,
   quote,

@@ -55,11 +55,20 @@ function at(lab: Lowering, draft: DraftInterface, key: string): { report: Loweri
   return { report: lab.report, path: keyPath(draft, key) };
 }
 
+/** A bond is among them because it gives its own MTU to its ports (bond_enslave()). */
+const takeDefaultMtu: ReadonlySet<NonNullable<DraftInterface['keys']['type']>> = new Set([
+  'veth',
+  'bridge',
+  'dummy',
+  'tun',
+  'tap',
+  'bond',
+  'ifb',
+]);
+
 /** A default is for what sends frames itself; a VLAN or a tunnel takes what its parent leaves it. */
-function defaultMtu(lab: Lowering, draft: DraftInterface): number | undefined {
-  const { type } = draft.keys;
-  const applies = type === undefined || type === 'veth' || type === 'bridge' || type === 'dummy';
-  return applies ? lab.file.defaults?.mtu : undefined;
+function defaultMtu(lab: Lowering, { keys: { type = 'veth' } }: DraftInterface): number | undefined {
+  return takeDefaultMtu.has(type) ? lab.file.defaults?.mtu : undefined;
 }
 
 /** The nearest word decides; without any, an interface with an IPv6 address has IPv6. A bridge and its ports have none. */

@@ -3,6 +3,7 @@
 import { type NetnsName, type NodeName, parseNodeName } from '../base/names.ts';
 import type { NodeKind } from '../model/lab.ts';
 import type { DraftInterface, DraftNode, Lowering, Report } from './draft.ts';
+import { foreignKey } from './foreign-keys.ts';
 import type { Path } from './problems.ts';
 import { containerKeys } from './schema-container.ts';
 import { bridgeKeys } from './schema-interface.ts';
@@ -147,7 +148,9 @@ function foreignKeys({ name, file, path }: Entry, kind: NodeKind, report: Report
       report.add({
         ...at,
         message,
-        hint: '`kind: bridge` makes a node a switch; an interface can have `type: bridge`',
+        hint:
+          foreignKey(key, 'node') ??
+          '`kind: bridge` makes a node a switch; an interface can have `type: bridge`',
       });
     } else if (containerNames.has(key) && kind !== 'container') {
       const message = `${quote(key)} is a key of containers, and ${quote(name)} is none`;

@@ -3,6 +3,7 @@
 
 import { type IpAddress, type IpFamily, type IpPrefix, ipFamily } from '../base/ip.ts';
 import type { Result } from '../base/result.ts';
+import { didYouMean } from '../base/suggest.ts';
 import type { Neighbour, Nexthop, Route } from '../model/route.ts';
 import type { DraftNode, Lowering, Report } from './draft.ts';
 import { given } from './given.ts';
@@ -11,7 +12,6 @@ import { readDevice } from './lower-interfaces.ts';
 import { type Path, pathText } from './problems.ts';
 import { parseNeighbourText, parseRouteText, type TextProblem } from './route-text.ts';
 import type { NeighbourFile, NexthopFile, RouteFile } from './schema-node.ts';
-import { didYouMean } from './suggest.ts';
 import { quote, readAddress, readFamily, readMac, readPrefix } from './values.ts';
 
 /** Where one entry stands. A text has no keys inside, so all of its problems are at the text. */

@@ -3,6 +3,7 @@
 // family apart. It is written into the lab, so that a plan shows it.
 
 import { type IpFamily, ipFamily } from '../base/ip.ts';
+import { didYouMean } from '../base/suggest.ts';
 import type { Rule } from '../model/route.ts';
 import type { DraftNode, Lowering } from './draft.ts';
 import { given } from './given.ts';
@@ -11,7 +12,6 @@ import { type Entry, entryObject, readTable } from './lower-routes.ts';
 import { pathText } from './problems.ts';
 import { parseRuleText } from './route-text.ts';
 import type { RuleFile } from './schema-node.ts';
-import { didYouMean } from './suggest.ts';
 import { quote, readFamily, readPortRange, readPrefix } from './values.ts';
 
 /** The rules of the node. */

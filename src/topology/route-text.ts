@@ -3,8 +3,8 @@
 // that iproute2 has and nslab cannot set is named as such, and never skipped.
 
 import { err, ok, type Result } from '../base/result.ts';
+import { didYouMean } from '../base/suggest.ts';
 import type { NeighbourFile, NexthopFile, RouteFile, RuleFile } from './schema-node.ts';
-import { didYouMean } from './suggest.ts';
 
 export type TextProblem = { readonly message: string; readonly hint?: string | undefined };
 type Read<T> = Result<T, TextProblem>;

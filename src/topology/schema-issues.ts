@@ -3,12 +3,12 @@
 // another tool is named with the one to use here. The schema stays the only list of keys; nothing is listed here twice.
 
 import type { BaseIssue } from 'valibot';
+import { listWords, nearest } from '../base/suggest.ts';
 import { foreignKey } from './foreign-keys.ts';
 import type { Path, PathProblem } from './problems.ts';
 import { fileSchema } from './schema.ts';
 import { interfaceSchema } from './schema-interface.ts';
 import { nodeSchema } from './schema-node.ts';
-import { listWords, nearest } from './suggest.ts';
 
 type Issue = BaseIssue<unknown>;
 

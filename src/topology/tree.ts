@@ -3,8 +3,8 @@
 
 import { type Alias, isAlias, isMap, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml';
 import type { ErrorCode } from '../base/error-catalogue.ts';
+import { didYouMean } from '../base/suggest.ts';
 import type { Part, Path } from './problems.ts';
-import { didYouMean } from './suggest.ts';
 
 /** Values that aliases may add to a file, and how deep values may lie in each other. */
 export const MAX_ALIASED_VALUES = 50_000;

@@ -3,8 +3,8 @@
 // without a brace is left alone: commands in `exec` and `run` are full of them.
 
 import type { ErrorCode } from '../base/error-catalogue.ts';
+import { didYouMean } from '../base/suggest.ts';
 import type { PathProblem } from './problems.ts';
-import { didYouMean } from './suggest.ts';
 
 export type VarSources = {
   /** `--var NAME=VALUE`: wins over everything. */

@@ -155,7 +155,7 @@ export const topologyErrors = {
     "Both ends of the link are in the machine's own namespace, which is not a part of the lab.",
   ),
   MASTER_INVALID: entry(
-    'The `master` of an interface is a bridge, a vrf or a bond of the same node. The one named is of another type.',
+    'The `master` of an interface is a bridge, a vrf or a bond of the same node, and the one named is of another type; or more than 8 interfaces stand on each other (by `master` and `link`), which is as deep as the kernel nests devices.',
   ),
   MASTER_LOOP: entry('Interfaces stand on each other in a circle, so none of them could be made first.'),
   BRIDGE_PORTS: entry(
@@ -248,6 +248,9 @@ export const topologyErrors = {
   ),
   ROUTE_FAMILY: entry(
     'Destination, gateway and source of a route must be of one family, all IPv4 or all IPv6 (but for `via inet6`).',
+  ),
+  NEIGHBOUR_DUPLICATE: entry(
+    'The node has two neighbours with the same address on the same interface. The kernel refuses the second with EEXIST.',
   ),
   RULE_INVALID: entry('The rule is not one that ip-rule(8) would understand.'),
   RULE_DUPLICATE: entry('Two rules of the node are the same. The kernel refuses the second with EEXIST.'),

@@ -6,6 +6,7 @@ import { bridgeLoop } from './bridge-loop.ts';
 import { bridgePorts } from './bridge-ports.ts';
 import { duplicateAddress } from './duplicate-address.ts';
 import { duplicateMac } from './duplicate-mac.ts';
+import { duplicateNeighbour } from './duplicate-neighbour.ts';
 import { duplicateRoute } from './duplicate-route.ts';
 import { forwarding } from './forwarding.ts';
 import { gateway } from './gateway.ts';
@@ -45,6 +46,7 @@ const rules: readonly LabRule[] = [
   gateway,
   forwarding,
   duplicateRoute,
+  duplicateNeighbour,
   routeSource,
   policyRules,
   nat,

@@ -2,10 +2,10 @@
 // net/ipv6/route.c refuse others. That nobody has its address, or that its owner does not forward, the kernel cannot see.
 
 import { type IpAddress, ipFamily, prefixContains } from '../../base/ip.ts';
+import { listWords } from '../../base/suggest.ts';
 import type { Node } from '../../model/lab.ts';
 import type { Route } from '../../model/route.ts';
 import type { Path, PathProblem } from '../problems.ts';
-import { listWords } from '../suggest.ts';
 import { type Assigned, inSubnetOf, isLinkLocal, type LabRule, type LabView, pathOf } from './lab-view.ts';
 
 export const gateway: LabRule = (view) =>

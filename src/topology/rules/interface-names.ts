@@ -1,9 +1,9 @@
 // Names of interfaces that a node does not have: in routes, rules, neighbours, NAT, the firewall and sysctls. The machine has
 // interfaces that the file does not know, so there nothing can be said.
 
+import { didYouMean, listWords } from '../../base/suggest.ts';
 import type { Node } from '../../model/lab.ts';
 import type { PathProblem } from '../problems.ts';
-import { didYouMean, listWords } from '../suggest.ts';
 import { type LabRule, type LabView, pathOf } from './lab-view.ts';
 
 export const interfaceNames: LabRule = (view) =>

@@ -2,10 +2,10 @@
 // than the kernel nests, and no addresses on what has become a port. br_add_if() in net/bridge/br_if.c, vrf_add_slave() in drivers/net/vrf.c,
 // __netdev_upper_dev_link() in net/core/dev.c.
 
+import { didYouMean } from '../../base/suggest.ts';
 import type { Interface } from '../../model/interface.ts';
 import type { Node, Place } from '../../model/lab.ts';
 import type { PathProblem } from '../problems.ts';
-import { didYouMean } from '../suggest.ts';
 import { type LabRule, type LabView, label, pathOf } from './lab-view.ts';
 
 const withPorts = new Set<Interface['type']>(['bridge', 'vrf', 'bond']);
@@ -56,7 +56,7 @@ function fits(iface: Interface, master: Interface): boolean {
   return master === iface || master.type !== iface.type || (iface.type !== 'bridge' && iface.type !== 'vrf');
 }
 
-/** MAX_NEST_DEV of linux/netdevice.h. The kernel puts a macvlan of a macvlan on the device below both; here every name counts. */
+/** MAX_NEST_DEV of linux/netdevice.h. */
 const DEEPEST = 8;
 /** How many names of a circle a message has. */
 const SHOWN = 8;
@@ -111,7 +111,7 @@ function stack(view: LabView, top: Below, levels: Map<Interface, number>): PathP
       levels.set(step.iface, step.level);
       open.delete(step.iface);
       trail.pop();
-      raise(trail.at(-1), step.level + 1);
+      raiseAbove(trail.at(-1), step.iface, step.level);
       continue;
     }
     const begun = open.get(next.iface);
@@ -119,13 +119,22 @@ function stack(view: LabView, top: Below, levels: Map<Interface, number>): PathP
     if (begun !== undefined) {
       problems.push(circle(trail, begun));
       raise(step, Number.POSITIVE_INFINITY);
-    } else if (known !== undefined) raise(step, known + 1);
+    } else if (known !== undefined) raiseAbove(step, next.iface, known);
     else if (hasNeeds(next.iface)) {
       open.set(next.iface, trail.length);
       trail.push(stepTo(view, next));
     }
   }
   return problems;
+}
+
+/**
+ * The level of what stands on an interface. The kernel puts a macvlan of a macvlan on the device below both, as a neighbour
+ * (macvlan_common_newlink(), ipvlan_link_new()).
+ */
+function raiseAbove(step: Step | undefined, below: Interface, level: number): void {
+  const beside = step?.iface.type === below.type && (below.type === 'macvlan' || below.type === 'ipvlan');
+  raise(step, beside ? level : level + 1);
 }
 
 function raise(step: Step | undefined, level: number): void {

@@ -1,7 +1,7 @@
 // `src` of a route: the kernel refuses an address that the node does not have (fib_valid_prefsrc(), ip6_route_info_create()).
 
+import { listWords } from '../../base/suggest.ts';
 import type { PathProblem } from '../problems.ts';
-import { listWords } from '../suggest.ts';
 import { type LabRule, pathOf } from './lab-view.ts';
 
 export const routeSource: LabRule = (view) =>

@@ -170,6 +170,25 @@ links: [ { endpoints: [ { node: a, interface: eth0, addresses: [10.0.0.1/24, 10.
     assert.equal(interfaceOf(lab, 'b', 'e').mtu, 1300);
   });
 
+  it('take the default MTU unless a parent gives them theirs', () => {
+    const lab = labOf(`
+defaults: { mtu: 1400 }
+nodes:
+  a:
+    interfaces:
+      t: { type: tap }
+      u: { type: tun }
+      i: { type: ifb }
+      o: { type: bond }
+      d: { type: dummy, master: o }
+      own: { type: tap, mtu: 1300 }
+      w: { type: vlan, link: d, id: 5 }
+      m: { type: macvlan, link: d }
+`);
+    const mtus = ['t', 'u', 'i', 'o', 'd', 'own', 'w', 'm'].map((name) => interfaceOf(lab, 'a', name).mtu);
+    assert.deepEqual(mtus, [1400, 1400, 1400, 1400, 1400, 1300, undefined, undefined]);
+  });
+
   it('that contradict the node are a problem with both places', () => {
     const text = `
 nodes: { a: { interfaces: { eth0: { mtu: 1500 } } }, b: {} }

@@ -98,6 +98,23 @@ test('eight interfaces may stand on each other, and the ninth is named', () => {
   assert.match(messages(tower(9), 'MASTER_INVALID')[0] ?? '', /^v8 would be number 9 .* 8 is the most$/);
 });
 
+test('a macvlan of a macvlan stands beside it, and an ipvlan of an ipvlan', () => {
+  for (const type of ['macvlan', 'ipvlan']) {
+    const row = (height: number) =>
+      tower(height).replaceAll('type: vlan', `type: ${type}`).replaceAll(', id: 5', '');
+    assert.deepEqual(found(row(12)), [], type);
+    const onTop = (vlans: number) => {
+      const more = Array.from(
+        { length: vlans },
+        (_, i) => `w${i + 1}: { type: vlan, link: ${i === 0 ? 'v11' : `w${i}`}, id: 5 }`,
+      );
+      return row(12).replace(' } } }\n', `, ${more.join(', ')} } } }\n`);
+    };
+    assert.deepEqual(found(onTop(6)), [], type);
+    assert.deepEqual(found(onTop(7)), ['error MASTER_INVALID nodes.a.interfaces.w7.link'], type);
+  }
+});
+
 test('a master counts as a storey of what its ports stand on', () => {
   const stack = (height: number) =>
     tower(height).replace(

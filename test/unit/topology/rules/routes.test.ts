@@ -204,3 +204,21 @@ test('a rule that looks into a table without routes is a warning', () => {
     [],
   );
 });
+
+test('two neighbours of one interface with one address are one too many, and a proxy entry is none', () => {
+  const lab = (...neighbours: string[]) =>
+    wired(
+      {
+        a: `{ ${interfaces('10.0.0.1/24', '10.0.1.1/24')}, neighbours: [ ${neighbours.join(', ')} ] }`,
+        b: '{}',
+      },
+      ['a:eth0', 'b:eth0'],
+      ['a:eth1', 'b:eth1'],
+    );
+  const one = '"10.0.0.9 lladdr 02:00:00:00:00:01 dev eth0"';
+  const proxy = '{ ip: 10.0.0.9, dev: eth0, proxy: true }';
+  assert.deepEqual(found(lab(one, one.replace('eth0', 'eth1'), one.replace('.9', '.8'), proxy, proxy)), []);
+  assert.deepEqual(found(lab(one, proxy, one.replace(':01', ':02'))), [
+    'error NEIGHBOUR_DUPLICATE nodes.a.neighbours[2]',
+  ]);
+});

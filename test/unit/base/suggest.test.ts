@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { didYouMean, listWords, nearest, slips } from '../../../src/topology/suggest.ts';
+import { didYouMean, listWords, nearest, slips } from '../../../src/base/suggest.ts';
 
 test('a letter too few, too many, wrong or swapped is one slip', () => {
   for (const [a, b] of [
