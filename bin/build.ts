@@ -1,9 +1,10 @@
-// `npm run build`: the static helper (dist/nslab-helper), the bundle with V8's code cache beside it, and dist/nslab.js that
-// starts it. koffi stays outside of the bundle, because it finds its native file beside its own package; of `netlink` only pure
+// `npm run build`: the static helper (dist/nslab-helper, which bin/nslab is a link to), the bundle (dist/nslab.js) and a startup
+// snapshot of it. koffi stays outside of the bundle, because it finds its native file beside its own package; of `netlink` only pure
 // JavaScript is used, which is bundled.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -29,11 +30,11 @@ function buildHelper(): void {
   }
 }
 
-/** A script and not a module: V8 can cache the code of scripts only, and compiling the bundle takes longer than a small `up`. */
+/** A script and not a module: only a script can be in a startup snapshot. */
 async function bundle(): Promise<void> {
   await build({
     entryPoints: [join(root, 'src/cli/main.ts')],
-    outfile: join(dist, 'bundle.js'),
+    outfile: join(dist, 'nslab.js'),
     bundle: true,
     platform: 'node',
     format: 'cjs',
@@ -43,30 +44,60 @@ async function bundle(): Promise<void> {
     external: ['koffi'],
     // yargs wants two functions of it, and node:assert opens the terminal to find its colours: 10 ms.
     alias: { assert: join(root, 'bin/assert.ts') },
-    define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__moduleUrl' },
-    banner: { js: 'const __moduleUrl=require("node:url").pathToFileURL(__filename).href;' },
+    inject: [join(root, 'bin/lazy-segmenter.ts')],
+    define: {
+      'Intl.Segmenter': 'LazySegmenter',
+      'import.meta.dirname': '__bundle.dirname',
+      'import.meta.url': '__bundle.url',
+    },
+    // Asked when they are needed: a snapshot is made under one path and may run under another.
+    banner: {
+      js: `const __bundle={require,get dirname(){return this.require("node:path").dirname(process.argv[1])},${''}get url(){return this.require("node:url").pathToFileURL(process.argv[1]).href}};`,
+    },
     logLevel: 'warning',
   });
-  copyFileSync(join(root, 'bin/start.cjs'), join(dist, 'nslab.js'));
   // The package says that .js is a module; here it is a script.
   writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
 }
 
-/** Runs a command that needs most of what `up` needs, and keeps the code V8 compiled for it. */
-function writeCodeCache(): void {
-  rmSync(join(dist, 'bundle.cache'), { force: true });
-  const warm = spawnSync(
+/** koffi's native file, the one that koffi chooses on this machine, beside the bundle (see src/sys/libc.ts). */
+function copyKoffi(): void {
+  const require = createRequire(import.meta.url);
+  require('koffi');
+  const native = Object.keys(require.cache).find((file) => file.endsWith('.node'));
+  if (native === undefined) fail('koffi loaded no native file');
+  copyFileSync(native, join(dist, 'koffi.node'));
+}
+
+/**
+ * dist/nslab.blob, from which Node starts with everything loaded and compiled, and beside it what the launcher compares
+ * (src/helper/launch.c). A Node that cannot make one still runs dist/nslab.js.
+ */
+function snapshot(): void {
+  const blob = join(dist, 'nslab.blob');
+  rmSync(`${blob}.for`, { force: true });
+  const examples = ['docker0', 'policy-routing', 'nat'].map((name) => join(root, `topologies/${name}.yaml`));
+  const made = spawnSync(
     process.execPath,
-    [join(dist, 'nslab.js'), 'plan', join(root, 'topologies/two-namespaces.yaml')],
-    {
-      env: { ...process.env, NSLAB_WRITE_CODE_CACHE: '1' },
-      encoding: 'utf8',
-    },
+    ['--snapshot-blob', blob, '--build-snapshot', join(dist, 'nslab.js'), ...examples],
+    { encoding: 'utf8' },
   );
-  if (warm.status !== 0) fail(`the bundle does not run:\n${warm.stderr}`);
+  const key = spawnSync(join(dist, 'nslab-helper'), ['_snapshot-key', process.execPath], {
+    encoding: 'utf8',
+  });
+  const script = join(dist, 'nslab.js');
+  const runs = spawnSync(process.execPath, ['--snapshot-blob', blob, script, '--version'], {
+    encoding: 'utf8',
+  });
+  if (made.status === 0 && key.status === 0 && runs.status === 0) {
+    writeFileSync(`${blob}.for`, key.stdout);
+    return;
+  }
+  process.stderr.write(`build: no startup snapshot, commands start slower:\n${made.stderr}${runs.stderr}\n`);
 }
 
 mkdirSync(dist, { recursive: true });
 buildHelper();
 await bundle();
-writeCodeCache();
+copyKoffi();
+snapshot();

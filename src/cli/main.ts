@@ -1,13 +1,15 @@
 // The command line: options, help and exit statuses. It decides nothing else; what a command does is in lab/, which is loaded
 // when the command runs. Only this file ends the process, by setting its exit status.
 
-import yargs from 'yargs';
+import { startupSnapshot } from 'node:v8';
+import yargs, { type Argv } from 'yargs';
 import { NslabError } from '../base/error.ts';
 import { Chosen, commands } from './commands.ts';
 import { version } from './version.ts';
 
-function program(argv: readonly string[]) {
-  return yargs([...argv])
+/** Everything about the command line that does not depend on this run, so that a startup snapshot can hold it. */
+function makeProgram(): Argv {
+  return yargs([])
     .scriptName('nslab')
     .usage('$0 COMMAND\n\nBuild a network on one Linux machine from one YAML file.')
     .command(commands)
@@ -21,14 +23,18 @@ function program(argv: readonly string[]) {
     .fail((message, error) => {
       // YError is yargs' own; anything else was thrown by code of ours.
       throw error === undefined || error.name === 'YError'
-        ? usageError(message ?? error.message, argv)
+        ? usageError(message ?? error.message, words())
         : error;
     })
-    .wrap(Math.min(110, process.stdout.columns ?? 80))
     .example('$0 up topologies/two-namespaces.yaml', 'make the lab')
     .example('$0 exec test_ns ping -c 3 10.1.1.2', 'run a command in a node')
     .example('$0 down', 'leave the machine as it was')
     .epilogue('nslab explain CODE tells more about an error code.');
+}
+
+/** What was typed after `nslab`. */
+function words(): readonly string[] {
+  return process.argv.slice(2);
 }
 
 /** yargs' own words, but for those that name neither what was wrong nor what to do. */
@@ -54,10 +60,13 @@ function usageError(message: string, argv: readonly string[]): NslabError {
   return new NslabError('USAGE', message.replaceAll('\n', ' ').trim(), { hint: help });
 }
 
-/** What the command line asks for; undefined after `--help` and `--version`, which have been answered by then. */
-async function parse(argv: readonly string[]): Promise<Chosen | undefined> {
+/**
+ * What the command line asks for; undefined after `--help` and `--version`, which have been answered by then. A program parses
+ * once: a command leaves yargs by throwing.
+ */
+async function parse(program: Argv, argv: readonly string[], columns = 80): Promise<Chosen | undefined> {
   try {
-    await program(argv).parseAsync();
+    await program.wrap(Math.min(110, columns)).parseAsync([...argv]);
     return undefined;
   } catch (thrown) {
     if (thrown instanceof Chosen) return thrown;
@@ -65,9 +74,9 @@ async function parse(argv: readonly string[]): Promise<Chosen | undefined> {
   }
 }
 
-async function main(): Promise<void> {
+async function main(program: Argv): Promise<void> {
   try {
-    const chosen = await parse(process.argv.slice(2));
+    const chosen = await parse(program, words(), process.stdout.columns);
     await chosen?.run();
   } catch (error) {
     const { printFailure } = await import('./output/failure.ts');
@@ -75,5 +84,13 @@ async function main(): Promise<void> {
   }
 }
 
-// No top-level await: the bundle is a script, because V8 can cache the code of scripts but not of modules.
-void main();
+/** The program is made, and everything it needs has run once, before the snapshot is taken. */
+async function takeSnapshot(): Promise<void> {
+  const { warmUp } = await import('./snapshot.ts');
+  await warmUp((argv) => parse(makeProgram(), argv));
+  const program = makeProgram();
+  startupSnapshot.setDeserializeMainFunction(() => void main(program));
+}
+
+// No top-level await: the bundle is a script, because only a script can be in a startup snapshot.
+void (startupSnapshot.isBuildingSnapshot() ? takeSnapshot() : main(makeProgram()));

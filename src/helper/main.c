@@ -1,8 +1,10 @@
-// nslab-helper: what must happen in a single-threaded process, or after a fork, and therefore not in Node.
-// One verb per file, chosen by the first argument. It decides nothing: TypeScript plans, the helper does.
+// nslab and nslab-helper are this program: bin/nslab is a link to it. It does itself what must happen in a single-threaded
+// process, after a fork, or faster than Node starts, and becomes Node for everything else. One verb per file, chosen by the
+// first argument; those that begin with _ are for nslab itself. It decides nothing: TypeScript plans, the helper does.
 // Never install it setuid.
 
 #include "common.h"
+#include "launch.h"
 
 #include <string.h>
 
@@ -12,15 +14,21 @@ static const struct {
 } verbs[] = {
     {"exec", verb_exec},
     {"shell", verb_shell},
+    {"_snapshot-key", verb_snapshot_key},
 };
+
+// Help is text about options, which Node has.
+static bool asks_for_help(int argc, char **argv)
+{
+    return argc >= 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0);
+}
 
 int main(int argc, char **argv)
 {
-    if (argc >= 2) {
+    if (argc >= 2 && !asks_for_help(argc, argv)) {
         for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
             if (strcmp(argv[1], verbs[i].name) == 0) return verbs[i].run(argc - 1, argv + 1);
         }
     }
-    die(EXIT_USAGE, "USAGE", "this program is run by nslab; call nslab instead",
-        "nslab-helper has no verb %s", quoted(argc >= 2 ? argv[1] : ""));
+    launch_node(argc, argv);
 }

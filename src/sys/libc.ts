@@ -2,7 +2,10 @@
 // thread which entered a foreign namespace has left it again before any callback runs. Only this file loads koffi.
 // setns(2), unshare(2), mount(2), umount2(2), flock(2), ioctl(2), socket(2), netlink(7).
 
-import koffi from 'koffi';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type Koffi from 'koffi';
 import { errnoName } from './errno.ts';
 
 /** A failed system call: the errno, its name, and the call. */
@@ -41,24 +44,49 @@ export const SOCK_CLOEXEC = 0x8_0000;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 
-const libc = koffi.load(null);
-const calls = {
-  setns: libc.func('int setns(int fd, int nstype)'),
-  unshare: libc.func('int unshare(int flags)'),
-  mount: libc.func(
-    'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
-  ),
-  umount2: libc.func('int umount2(const char *target, int flags)'),
-  flock: libc.func('int flock(int fd, int operation)'),
-  ioctlBytes: libc.func('ioctl', 'int', ['int', 'unsigned long', 'uint8_t *']),
-  ioctlNumber: libc.func('ioctl', 'int', ['int', 'unsigned long', 'unsigned long']),
-  socket: libc.func('int socket(int domain, int type, int protocol)'),
-  setsockopt: libc.func(
-    'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
-  ),
-  send: libc.func('intptr_t send(int fd, const uint8_t *buffer, size_t length, int flags)'),
-  recv: libc.func('intptr_t recv(int fd, uint8_t *buffer, size_t length, int flags)'),
-};
+/**
+ * koffi. Its package looks for its native file in many places, which takes 20 ms of the 25 until the first call; the build puts
+ * that file beside the bundle.
+ */
+function loadKoffi(): typeof Koffi {
+  const native = join(import.meta.dirname, 'koffi.node');
+  if (!existsSync(native)) return createRequire(import.meta.url)('koffi');
+  const module = { exports: {} };
+  process.dlopen(module, native);
+  return module.exports as typeof Koffi;
+}
+
+/** Declared at the first call, because a command that asks nothing of the kernel need not pay for koffi. */
+function declare() {
+  const koffi = loadKoffi();
+  const libc = koffi.load(null);
+  return {
+    errno: () => koffi.errno(),
+    setns: libc.func('int setns(int fd, int nstype)'),
+    unshare: libc.func('int unshare(int flags)'),
+    mount: libc.func(
+      'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+    ),
+    umount2: libc.func('int umount2(const char *target, int flags)'),
+    flock: libc.func('int flock(int fd, int operation)'),
+    ioctlBytes: libc.func('ioctl', 'int', ['int', 'unsigned long', 'uint8_t *']),
+    ioctlNumber: libc.func('ioctl', 'int', ['int', 'unsigned long', 'unsigned long']),
+    socket: libc.func('int socket(int domain, int type, int protocol)'),
+    setsockopt: libc.func(
+      'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
+    ),
+    send: libc.func('intptr_t send(int fd, const uint8_t *buffer, size_t length, int flags)'),
+    recv: libc.func('intptr_t recv(int fd, uint8_t *buffer, size_t length, int flags)'),
+  };
+}
+
+let declared: ReturnType<typeof declare> | undefined;
+
+function calls(): ReturnType<typeof declare> {
+  declared ??= declare();
+  return declared;
+}
+
 // asm-generic/errno-base.h
 const EINTR = 4;
 const EAGAIN = 11;
@@ -68,17 +96,17 @@ function check(syscall: string, call: () => number, detail?: string): number {
   for (;;) {
     const value = call();
     if (value >= 0) return value;
-    const errno = koffi.errno();
+    const errno = calls().errno();
     if (errno !== EINTR) throw new SyscallError(syscall, errno, detail);
   }
 }
 
 export function setns(fd: number, type: number): void {
-  check('setns', () => calls.setns(fd, type));
+  check('setns', () => calls().setns(fd, type));
 }
 
 export function unshare(flags: number): void {
-  check('unshare', () => calls.unshare(flags));
+  check('unshare', () => calls().unshare(flags));
 }
 
 export type MountRequest = {
@@ -90,50 +118,50 @@ export type MountRequest = {
 };
 
 export function mount({ source, target, type, flags = 0, data }: MountRequest): void {
-  check('mount', () => calls.mount(source, target, type ?? null, flags, data ?? null), target);
+  check('mount', () => calls().mount(source, target, type ?? null, flags, data ?? null), target);
 }
 
 export function umount2(target: string, flags: number): void {
-  check('umount2', () => calls.umount2(target, flags), target);
+  check('umount2', () => calls().umount2(target, flags), target);
 }
 
 /** Takes the exclusive lock without waiting; false when another process holds it. flock(2) frees it when that process dies. */
 export function tryFlock(fd: number): boolean {
-  if (calls.flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
-  const errno = koffi.errno();
+  if (calls().flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  const errno = calls().errno();
   if (errno === EAGAIN) return false;
   throw new SyscallError('flock', errno);
 }
 
 /** ioctl(2) with a structure, which the kernel may change. */
 export function ioctlBytes(fd: number, request: number, argument: Uint8Array): void {
-  check('ioctl', () => calls.ioctlBytes(fd, request, argument));
+  check('ioctl', () => calls().ioctlBytes(fd, request, argument));
 }
 
 /** ioctl(2) with a number. */
 export function ioctlNumber(fd: number, request: number, argument: number): void {
-  check('ioctl', () => calls.ioctlNumber(fd, request, argument));
+  check('ioctl', () => calls().ioctlNumber(fd, request, argument));
 }
 
 export function socket(domain: number, type: number, protocol: number): number {
-  return check('socket', () => calls.socket(domain, type, protocol));
+  return check('socket', () => calls().socket(domain, type, protocol));
 }
 
 export function setsockopt(fd: number, level: number, option: { name: number; value: Uint8Array }): void {
-  check('setsockopt', () => calls.setsockopt(fd, level, option.name, option.value, option.value.length));
+  check('setsockopt', () => calls().setsockopt(fd, level, option.name, option.value, option.value.length));
 }
 
 /** Sends one datagram and returns its length in bytes. */
 export function send(fd: number, buffer: Uint8Array, length: number, flags = 0): number {
-  return check('send', () => Number(calls.send(fd, buffer, length, flags)));
+  return check('send', () => Number(calls().send(fd, buffer, length, flags)));
 }
 
 /** Receives one datagram into the buffer. Returns its length (with MSG_TRUNC its full length), or -1 where nothing waits. */
 export function recv(fd: number, buffer: Uint8Array, flags: number): number {
   for (;;) {
-    const length = Number(calls.recv(fd, buffer, buffer.length, flags));
+    const length = Number(calls().recv(fd, buffer, buffer.length, flags));
     if (length >= 0) return length;
-    const errno = koffi.errno();
+    const errno = calls().errno();
     if (errno === EAGAIN) return -1;
     if (errno !== EINTR) throw new SyscallError('recv', errno);
   }

@@ -5,7 +5,7 @@
 import { Composer, isMap, isSeq, Lexer, type Node, Parser } from 'yaml';
 import type { Problem, Where } from '../base/error.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import { readPlainYaml } from './plain-yaml.ts';
+import { type FindRange, plainYamlRanges, readPlainYaml } from './plain-yaml.ts';
 import { type Locate, type Part, type Path, pathText, sortProblems } from './problems.ts';
 import { MAX_DEPTH, readTree, type TextProblem, type Tree } from './tree.ts';
 import { explainYamlError, type Token } from './yaml-problem.ts';
@@ -77,9 +77,14 @@ export function parseYaml(text: string, file: string): Parsed {
   const control = controlCharacter(text);
   const plain = control === undefined ? readPlainYaml(text) : undefined;
   if (plain === undefined) return parseFully(text, file);
-  // Places are asked for only when something is wrong, and only the full parser knows them.
+  // Places are asked for only when there is something to say about the file.
+  const source = new Source(text, file);
+  let ranges: FindRange | undefined;
   let full: Parsed | undefined;
-  const locate: Locate = (path, part) => {
+  const locate: Locate = (path, part = 'value') => {
+    ranges ??= plainYamlRanges(text);
+    const range = ranges(path, part);
+    if (range !== undefined) return source.where(range, path);
     full ??= parseFully(text, file);
     return full.locate(path, part);
   };

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -453,66 +453,104 @@ for (const lane of lanes) {
 }
 
 describe('bin/nslab', () => {
-  /** A tree like the checkout's, whose dist is what the test puts there. */
-  function fakeTree(files: Readonly<Record<string, string>>): { nslab: string; folder: string } & Disposable {
-    const folder = mkdtempSync(join(tmpdir(), 'nslab-bin-'));
-    mkdirSync(join(folder, 'bin'));
-    mkdirSync(join(folder, 'dist'));
-    cpSync(join(import.meta.dirname, '../../bin/nslab'), join(folder, 'bin/nslab'));
-    for (const [name, text] of Object.entries(files)) {
-      writeFileSync(join(folder, 'dist', name), text, { mode: 0o755 });
-    }
+  const root = join(import.meta.dirname, '../..');
+  const helper = join(root, 'dist/nslab-helper');
+  // In the place of Node: says how it was called.
+  const node = '#!/bin/sh\nfor a in "$@"; do printf "[%s]" "$a"; done\n';
+
+  /** A tree like the checkout's with a Node that only prints its arguments; `dist` is what else the test puts there. */
+  function fakeTree(dist: Readonly<Record<string, string>> = { 'nslab.js': '' }) {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), 'nslab-bin-')));
+    for (const name of ['bin', 'dist', 'path']) mkdirSync(join(folder, name));
+    cpSync(join(root, 'bin/nslab'), join(folder, 'bin/nslab'), {
+      verbatimSymlinks: true,
+    });
+    cpSync(helper, join(folder, 'dist/nslab-helper'));
+    writeFileSync(join(folder, 'path/node'), node, { mode: 0o755 });
+    for (const [name, text] of Object.entries(dist)) writeFileSync(join(folder, 'dist', name), text);
+    const path = join(folder, 'path');
     return {
       nslab: join(folder, 'bin/nslab'),
+      script: join(folder, 'dist/nslab.js'),
+      blob: join(folder, 'dist/nslab.blob'),
       folder,
+      env: { PATH: `${path}:/usr/bin:/bin` },
       [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
     };
   }
-  const helper = '#!/bin/sh\necho helper "$@"\n';
-  const bundle = 'console.log("node", ...process.argv.slice(2))\n';
-  const call = (program: string, args: string[], options: object = {}): Run =>
+  const call = (program: string, args: string[], options: object): Run =>
     spawnSync(program, args, { encoding: 'utf8', ...options });
 
-  test('exec and shell go to the helper, everything else and their help to Node', () => {
-    using tree = fakeTree({ 'nslab-helper': helper, 'nslab.js': bundle });
-    assert.equal(call(tree.nslab, ['exec', 'a b', '']).stdout, 'helper exec a b \n');
-    assert.equal(call(tree.nslab, ['shell', 'x']).stdout, 'helper shell x\n');
-    assert.equal(call(tree.nslab, ['exec', '--help']).stdout, 'node exec --help\n');
-    assert.equal(call(tree.nslab, ['shell', '-h']).stdout, 'node shell -h\n');
-    assert.equal(call(tree.nslab, ['up', 'a b']).stdout, 'node up a b\n');
-    assert.equal(call(tree.nslab, []).stdout, 'node\n');
+  test('exec and shell need no Node, everything else and their help do', () => {
+    using tree = fakeTree();
+    for (const verb of ['exec', 'shell']) {
+      const result = call(tree.nslab, [verb, 'no-such-node', '--no-such'], tree);
+      assert.match(result.stderr, /^error\[/);
+      assert.equal(result.stdout, '');
+    }
+    const by = (...args: string[]) => `[${tree.script}]${args.map((word) => `[${word}]`).join('')}`;
+    for (const args of [['exec', '--help'], ['shell', '-h'], ['up', 'a b', ''], [], ['_snapshot-keys']]) {
+      assert.equal(call(tree.nslab, args, tree).stdout, by(...args));
+    }
   });
 
   test('it finds its files through symbolic links, PATH and any working directory', () => {
-    using tree = fakeTree({ 'nslab-helper': helper, 'nslab.js': bundle });
+    using tree = fakeTree();
     const links = join(tree.folder, 'links');
     mkdirSync(links);
     symlinkSync('../bin/nslab', join(links, 'first'));
     symlinkSync('first', join(links, 'nslab'));
     symlinkSync(tree.folder, join(links, 'tree'));
-    assert.equal(call(join(links, 'nslab'), ['exec']).stdout, 'helper exec\n');
-    assert.equal(call(join(links, 'tree/bin/nslab'), ['exec']).stdout, 'helper exec\n');
-    const path = { env: { ...process.env, PATH: `${links}:${process.env['PATH']}` } };
-    assert.equal(call('sh', ['-c', 'nslab exec'], path).stdout, 'helper exec\n');
-    assert.equal(call('./nslab', ['exec'], { cwd: join(tree.folder, 'bin') }).stdout, 'helper exec\n');
-    assert.equal(call('sh', ['nslab', 'up'], { cwd: join(tree.folder, 'bin') }).stdout, 'node up\n');
+    const expected = `[${tree.script}][up]`;
+    assert.equal(call(join(links, 'nslab'), ['up'], tree).stdout, expected);
+    assert.equal(call(join(links, 'tree/bin/nslab'), ['up'], tree).stdout, expected);
+    const path = { env: { PATH: `${links}:${tree.env.PATH}` } };
+    assert.equal(call('/bin/sh', ['-c', 'nslab up'], path).stdout, expected);
+    assert.equal(call('./nslab', ['up'], { ...tree, cwd: join(tree.folder, 'bin') }).stdout, expected);
   });
 
   test('before the build it says how to build', () => {
     using tree = fakeTree({});
-    for (const verb of ['exec', 'up']) {
-      const result = call(tree.nslab, [verb]);
-      assert.equal(result.status, 4);
-      assert.match(result.stderr, /^error\[HOST_NOT_BUILT\] .*\n {2}hint: build it first: npm run build\n$/);
-    }
+    const result = call(tree.nslab, ['up'], tree);
+    assert.equal(result.status, 4);
+    assert.match(result.stderr, /^error\[HOST_NOT_BUILT\] .*\n {2}hint: build it first: npm run build\n$/);
   });
 
-  test('without Node it says so, and exec still works', () => {
-    using tree = fakeTree({ 'nslab-helper': helper, 'nslab.js': bundle });
-    const bare = { env: { PATH: join(tree.folder, 'links') } };
-    const result = call('/bin/sh', [tree.nslab, 'up'], bare);
+  test('without Node it says so', () => {
+    using tree = fakeTree();
+    const result = call(tree.nslab, ['up'], { env: { PATH: join(tree.folder, 'links') } });
     assert.equal(result.status, 4);
     assert.match(result.stderr, /^error\[HOST_NOT_BUILT\] node is not in PATH\n {2}hint: install Node/);
-    assert.equal(call('/bin/sh', [tree.nslab, 'exec'], bare).stdout, 'helper exec\n');
+  });
+
+  test('the startup snapshot is used with the Node that made it and with no other', () => {
+    using tree = fakeTree({ 'nslab.js': '', 'nslab.blob': '' });
+    const fake = join(tree.folder, 'path/node');
+    const key = call(helper, ['_snapshot-key', fake], tree).stdout;
+    assert.match(key, /^\d+ \d+\.\d{9} \d+ [0-9a-f.]+\n$/);
+    const plain = `[${tree.script}][ls]`;
+    const fast = `[--snapshot-blob][${tree.blob}]${plain}`;
+    const ls = (env: Readonly<Record<string, string>> = {}) =>
+      call(tree.nslab, ['ls'], { env: { ...tree.env, ...env } }).stdout;
+    assert.equal(ls(), plain, 'nothing says what made it');
+    writeFileSync(`${tree.blob}.for`, key);
+    assert.equal(ls(), fast);
+    assert.equal(ls({ NODE_OPTIONS: '--stack-size=2000' }), plain, 'options may change what V8 compares');
+    writeFileSync(`${tree.blob}.for`, key.replace(/\n$/, '0\n'));
+    assert.equal(ls(), plain, 'another processor');
+    writeFileSync(`${tree.blob}.for`, key);
+    writeFileSync(fake, `${node}\n`);
+    assert.equal(ls(), plain, 'another Node');
+  });
+
+  test('it says the same with and without the snapshot', () => {
+    const launcher = join(root, 'bin/nslab');
+    const plain = { env: { ...process.env, NODE_OPTIONS: '--no-deprecation' } };
+    for (const args of [['--help'], ['up', '--help'], ['plan', 'topologies/nat.yaml'], ['up'], ['frob']]) {
+      const { stdout, stderr, status } = call(launcher, args, { cwd: root });
+      assert.notEqual(`${stdout}${stderr}`, '');
+      const without = call(launcher, args, { ...plain, cwd: root });
+      assert.deepEqual([without.stdout, without.stderr, without.status], [stdout, stderr, status]);
+    }
   });
 });

@@ -103,7 +103,7 @@ export function sanitizedNslab(): string {
     const folder = sanitized;
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     mkdirSync(join(folder, 'bin'));
-    cpSync(join(root, 'bin/nslab'), join(folder, 'bin/nslab'));
+    cpSync(join(root, 'bin/nslab'), join(folder, 'bin/nslab'), { verbatimSymlinks: true });
     make('asan', join(folder, 'dist/nslab-helper'));
     // mkdtemp(3) makes a folder for root alone, and one test runs the program as somebody else.
     execFileSync('chmod', ['-R', 'a+rX', folder]);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseFully } from '../../../src/topology/parse.ts';
+import { parseFully, parseYaml } from '../../../src/topology/parse.ts';
 import { readPlainYaml } from '../../../src/topology/plain-yaml.ts';
 
 /** What the fast reader makes of a text, once it is known to be what the full parser makes of it. */
@@ -13,7 +13,25 @@ function agreed(text: string): { readonly value: unknown } | undefined {
   const full = parseFully(text, 'f');
   assert.deepEqual(full.problems, [], JSON.stringify(text));
   assert.deepEqual(plain.value, full.value, JSON.stringify(text));
+  const quick = parseYaml(text, 'f');
+  for (const path of allPaths(full.value)) {
+    for (const part of ['key', 'value'] as const) {
+      const message = `${JSON.stringify(text)} ${JSON.stringify(path)} ${part}`;
+      assert.deepEqual(quick.locate(path, part), full.locate(path, part), message);
+    }
+  }
   return plain;
+}
+
+/** The paths of everything in a value, and one step beyond each. */
+function allPaths(value: unknown, path: readonly (string | number)[] = []): (string | number)[][] {
+  const below =
+    typeof value === 'object' && value !== null
+      ? Object.entries(value).flatMap(([key, inner]) =>
+          allPaths(inner, [...path, Array.isArray(value) ? Number(key) : key]),
+        )
+      : [];
+  return [[...path], [...path, 'beyond'], ...below];
 }
 
 const usual = `# a lab
