@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { NslabError, type Problem, type Where } from '../base/error.ts';
 import type { Lab } from '../model/lab.ts';
+import { checkFilters } from '../plan/check-filter.ts';
 import { loadLab } from '../topology/load.ts';
 
 export type LoadRequest = {
@@ -30,7 +31,18 @@ export function load({ path, prefix, vars = [] }: LoadRequest): Loaded {
     vars: Object.fromEntries(vars.map(parseVar)),
     ...(prefix === undefined ? {} : { prefix }),
   });
+  assertFilters(lab, locate);
   return { lab, warnings, locate, file: path === '-' ? path : resolve(path) };
+}
+
+/** What nf_tables would refuse is a mistake of the file as well, though only plan/ can tell. */
+function assertFilters(lab: Lab, locate: Loaded['locate']): void {
+  const problems = checkFilters(lab).map(({ path, ...problem }) => ({ ...problem, where: locate(path) }));
+  const [first, ...more] = problems;
+  if (first === undefined) return;
+  const { code, message, where } = first;
+  if (more.length === 0) throw new NslabError(code, message, { where, problems });
+  throw new NslabError('TOPOLOGY_INVALID', `${where.file} has ${problems.length} problems`, { problems });
 }
 
 function parseVar(text: string): [string, string] {

@@ -6,7 +6,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   base: [],
   model: ['base'],
   topology: ['base', 'model'],
-  plan: ['base', 'model', 'nfnl/{ruleset,nat,firewall,text}'],
+  plan: ['base', 'model', 'nfnl/{ruleset,nat,firewall,text,check}'],
   sys: ['base'],
   rtnl: ['base', 'sys'],
   nfnl: ['base', 'sys', 'rtnl'],
