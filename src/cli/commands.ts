@@ -49,6 +49,11 @@ const down = (y: Argv) =>
   y
     .positional('lab', { type: 'string', describe: 'name of the lab; not needed when only one is up' })
     .option('all', { type: 'boolean', default: false, describe: 'take every lab down' })
+    .option('wait', {
+      type: 'boolean',
+      default: false,
+      describe: 'return when the kernel has destroyed the namespaces as well',
+    })
     .option('json', { ...json, describe: 'print events as JSON, one a line' })
     .option('verbose', { alias: 'v', type: 'boolean', default: false, describe: 'show every step' })
     .example('$0 down', 'take down the only lab that is up')

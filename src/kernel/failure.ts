@@ -1,6 +1,7 @@
 // What the kernel said to an op, for a person: its own words where it has some, else the errno in plain ones, and for a missing
 // kind of device the module that brings it.
 
+import { ipFamily } from '../base/ip.ts';
 import { NfnlError } from '../nfnl/error.ts';
 import type { Op } from '../plan/op.ts';
 import { RtnlError, type RtnlFailure } from '../rtnl/error.ts';
@@ -41,6 +42,10 @@ export function failureFrom(failure: RtnlFailure, op: Op): OpFailure {
       lacks: module,
     };
   }
+  if (isIpv6(op) && (code === 'EOPNOTSUPP' || code === 'EAFNOSUPPORT')) {
+    const hint = 'it was built without, or started with ipv6.disable=1';
+    return { code, message: `the running kernel has no IPv6 (${code})`, hint, lacks: 'ipv6' };
+  }
   const said = failure.message === '' ? (plain[code] ?? '') : failure.message;
   const message = said === '' ? code : `${said} (${code})`;
   if (code !== 'ENETUNREACH' || op.kind !== 'addRoute') return { code, message };
@@ -49,6 +54,24 @@ export function failureFrom(failure: RtnlFailure, op: Op): OpFailure {
     message,
     hint: "a gateway must lie in a subnet of one of the node's interfaces that are up",
   };
+}
+
+/** What only a kernel with IPv6 can do. */
+function isIpv6(op: Op): boolean {
+  switch (op.kind) {
+    case 'addAddress':
+      return ipFamily(op.address.ip) === 6;
+    case 'addRoute':
+      return op.route.family === 6;
+    case 'addRule':
+      return op.rule.family === 6;
+    case 'addNeighbour':
+      return ipFamily(op.neighbour.ip) === 6;
+    case 'setLink':
+      return op.addrgenmode !== undefined;
+    default:
+      return false;
+  }
 }
 
 function isUnknownKind(failure: RtnlFailure, op: Op): op is Extract<Op, { kind: 'createLink' }> {

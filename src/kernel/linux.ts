@@ -21,9 +21,11 @@ import { codeOf } from '../sys/errno.ts';
 import { EtcLinks, writeEtc } from './etc.ts';
 import { failureFrom, failureOfThrown } from './failure.ts';
 import { helperExec } from './helper.ts';
+import { NetnsWatcher } from './netns-watcher.ts';
+import { isIdleWithoutIpv6, kernelHasIpv6, withoutIpv6 } from './no-ipv6.ts';
 import { observeHost, readDevices, readLinkState } from './observe.ts';
 import { Places } from './places.ts';
-import type { DeviceView, Kernel, Observed, OpFailure, RunResult, UndoResult } from './port.ts';
+import type { DeviceView, Kernel, NetnsWatch, Observed, OpFailure, RunResult, UndoResult } from './port.ts';
 import {
   bornFrom,
   type ConfigOp,
@@ -32,6 +34,7 @@ import {
   createLinkRequest,
   type Lookup,
   NoDevice,
+  PASSING_NAME,
   parentOf,
   wireguardConfig,
 } from './requests.ts';
@@ -79,9 +82,6 @@ function isTun(op: CreateLink): boolean {
   return op.link.type === 'tun' || op.link.type === 'tap';
 }
 
-/** Of a device between its making and its naming. */
-const PASSING_NAME = 'nslab-new' as IfName;
-
 export class LinuxKernel implements Kernel {
   readonly #places = new Places();
   readonly #lookup: Lookup = {
@@ -91,6 +91,7 @@ export class LinuxKernel implements Kernel {
       return index;
     },
   };
+  readonly #hasIpv6 = kernelHasIpv6();
   #pinsMounted = false;
   #etcLinks: EtcLinks | undefined;
 
@@ -145,6 +146,7 @@ export class LinuxKernel implements Kernel {
         this.#setWireguard(op);
         return undefined;
       case 'setSysctl':
+        if (!this.#hasIpv6 && isIdleWithoutIpv6(op.key)) return undefined;
         this.#places.enter(op.place);
         writeSysctl(op.key, op.value);
         return undefined;
@@ -357,7 +359,7 @@ export class LinuxKernel implements Kernel {
     let stop: unknown;
     for (const op of batch) {
       try {
-        requests.push(configRequest(op, this.#lookup));
+        requests.push(configRequest(this.#hasIpv6 ? op : withoutIpv6(op), this.#lookup));
       } catch (error) {
         stop = error;
         break;
@@ -407,6 +409,10 @@ export class LinuxKernel implements Kernel {
 
   livingNetns(lab: LabName, names: readonly NetnsName[]): readonly NetnsName[] {
     return names.filter((name) => isNetns(pinOf(lab, name)));
+  }
+
+  watchNetns(names: readonly NetnsName[]): NetnsWatch {
+    return new NetnsWatcher(this.#places, names);
   }
 
   close(): void {

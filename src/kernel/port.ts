@@ -52,6 +52,19 @@ export type DeviceView = {
   readonly addresses: readonly IpInterface[];
 };
 
+/** How far the kernel has come with destroying namespaces: it does so after `down`, in its own time. */
+export type NetnsEnd =
+  /** Somebody still holds these: a process inside, or one that has them open. */
+  | { readonly state: 'held'; readonly netns: readonly NetnsName[] }
+  | { readonly state: 'destroying' }
+  /** Nothing of them is left, no device and no memory. */
+  | { readonly state: 'gone' };
+
+export type NetnsWatch = Disposable & {
+  /** Asks the kernel; to be called again until the answer is `gone`. */
+  look(): NetnsEnd;
+};
+
 export interface Kernel {
   /** Says which lab the following calls are about. Changes nothing. */
   openLab(lab: LabName): void;
@@ -63,6 +76,8 @@ export interface Kernel {
   readLinkState(ifname: IfName): LinkState | undefined;
   /** Those of the names whose namespace still exists. */
   livingNetns(lab: LabName, names: readonly NetnsName[]): readonly NetnsName[];
+  /** Begins to watch namespaces of the open lab, before they are taken down. Nobody else's namespaces are touched. */
+  watchNetns(names: readonly NetnsName[]): NetnsWatch;
   /** The devices of a namespace of the open lab, or of the machine's own; undefined where there is no such namespace. */
   readDevices(place: Place): readonly DeviceView[] | undefined;
   /** Closes sockets and descriptors. */

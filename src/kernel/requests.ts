@@ -51,6 +51,9 @@ export type Birth = {
   readonly fd?: number | undefined;
 };
 
+/** Of a device between its making and its naming. It carries the lab's mark, so that `down` knows it if nobody names it. */
+export const PASSING_NAME = 'nslab-new' as IfName;
+
 /** An op names a device that is not there. */
 export class NoDevice extends Error {
   override readonly name = 'NoDevice';

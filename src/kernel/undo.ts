@@ -21,7 +21,7 @@ import { unlinkEtc } from './etc.ts';
 import type { Places } from './places.ts';
 import type { UndoResult } from './port.ts';
 import { stopProcesses } from './processes.ts';
-import { type Lookup, NoDevice, rtnlRoute, rtnlRule } from './requests.ts';
+import { type Lookup, NoDevice, PASSING_NAME, rtnlRoute, rtnlRule } from './requests.ts';
 import { readSysctl, restoreDeviceSysctls, writeSysctl } from './sysctl.ts';
 
 const nothing: UndoResult = { notes: [] };
@@ -106,7 +106,8 @@ function remove(places: Places, request: (lookup: Lookup) => Request): UndoResul
 function deleteLinks(group: number, ifnames: readonly IfName[], places: Places): void {
   const route = places.route(null);
   const marked = getLinks(route).filter((link) => link.group === group);
-  const ours = marked.filter((link) => ifnames.includes(link.ifname as IfName));
+  const names = new Set<string>([...ifnames, PASSING_NAME]);
+  const ours = marked.filter(({ ifname }) => names.has(ifname));
   try {
     if (ours.length === marked.length && ours.length > 1) route.request(delLinkGroup(group));
     else for (const { ifindex } of ours) route.request(delLink({ ifindex }));

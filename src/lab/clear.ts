@@ -61,6 +61,11 @@ export function clearLab(request: ClearRequest): void {
   }
 }
 
+/** The namespaces that {@link clearLab} would take away. */
+export function netnsOfLab(lab: LabName): readonly NetnsName[] {
+  return readRecordOfAnyVersion(lab)?.undo.netns ?? pinnedNames(lab);
+}
+
 /** A record that cannot be read is no reason to leave the lab up: what is pinned is known without it. */
 function readRecordOfAnyVersion(lab: LabName): LabRecord | undefined {
   try {

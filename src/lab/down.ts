@@ -4,9 +4,10 @@ import type { UndoEvent } from '../apply/event.ts';
 import type { Fault } from '../apply/fault.ts';
 import { NslabError } from '../base/error.ts';
 import type { LabName } from '../base/names.ts';
-import type { Kernel } from '../kernel/port.ts';
+import type { Kernel, NetnsWatch } from '../kernel/port.ts';
 import { labExists, listLabs, lockLab } from '../state/store.ts';
-import { clearLab } from './clear.ts';
+import { clearLab, netnsOfLab } from './clear.ts';
+import { waitUntilGone } from './wait.ts';
 
 /** The labs that a `down` means. */
 export type DownTarget = { readonly lab: string } | 'only' | 'all';
@@ -44,4 +45,32 @@ export function downLab(request: DownRequest): boolean {
   using _lock = lockLab(request.lab);
   clearLab(request);
   return true;
+}
+
+/**
+ * The same, and waits until the kernel has destroyed the namespaces, which it does afterwards on its own.
+ * @throws NslabError also NETNS_HELD when somebody keeps one of them; INTERRUPTED when the signal came first
+ */
+export async function downLabAndWait(
+  request: DownRequest & { readonly signal: AbortSignal },
+): Promise<boolean> {
+  const { lab, signal } = request;
+  if (!labExists(lab)) return false;
+  using watch = takeDownWatched(request);
+  await waitUntilGone({ lab, watch, signal });
+  return true;
+}
+
+function takeDownWatched(request: DownRequest): NetnsWatch {
+  const { lab, kernel } = request;
+  using _lock = lockLab(lab);
+  kernel.openLab(lab);
+  const watch = kernel.watchNetns(netnsOfLab(lab));
+  try {
+    clearLab(request);
+  } catch (error) {
+    watch[Symbol.dispose]();
+    throw error;
+  }
+  return watch;
 }

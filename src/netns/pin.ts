@@ -87,6 +87,19 @@ export function createNetns(pin: string): void {
   mount({ source: SELF_NETNS, target: pin, flags: MS_BIND });
 }
 
+/**
+ * Runs the function in a new network namespace without a name, and goes back to the one of the descriptor. What the function
+ * leaves open there, a socket for one, keeps the namespace.
+ */
+export function inNewNetns<T>(home: number, use: () => T): T {
+  unshare(CLONE_NEWNET);
+  try {
+    return use();
+  } finally {
+    enterNetns(home);
+  }
+}
+
 /** True when the file is a namespace and not what is left of one. */
 export function isNetns(pin: string): boolean {
   try {

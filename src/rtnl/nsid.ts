@@ -36,3 +36,10 @@ export function getNsid(transport: Transport, netnsFd: number): number | undefin
   const nsid = readS32(attributeMap(answer, RTGENMSG_LEN).get(NETNSA_NSID));
   return nsid === NOT_ASSIGNED ? undefined : nsid;
 }
+
+/** All numbers that namespaces have in the transport's namespace. One goes when the kernel begins to destroy its namespace. */
+export function listNsids(transport: Transport): Set<number> {
+  const answers = transport.dump({ type: RTM_GETNSID, payload: (writer) => writer.zeros(RTGENMSG_LEN) });
+  const nsids = answers.map((answer) => readS32(attributeMap(answer, RTGENMSG_LEN).get(NETNSA_NSID)));
+  return new Set(nsids.filter((nsid) => nsid !== undefined));
+}

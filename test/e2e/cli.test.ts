@@ -229,6 +229,42 @@ rootTest('down needs a name when two labs are up, and --all takes both', () => {
   assert.equal(status === 0 || /No such file/.test(stderr), true, stderr);
 });
 
+rootTest(
+  'down --wait returns when the kernel has destroyed the namespaces and what was in them',
+  async () => {
+    const file = fileOf(pair);
+    ip('netns', 'add', 'tcli-outside');
+    try {
+      for (let round = 0; round < 3; round++) {
+        await using lab = await upLab(file);
+        // A wire from outside goes with its end in the lab, but only when that is destroyed.
+        ip(
+          '-n',
+          'tcli-outside',
+          'link',
+          'add',
+          'w0',
+          'type',
+          'veth',
+          'peer',
+          'name',
+          'w1',
+          'netns',
+          'tcli-a',
+        );
+        assert.match(nslabOk(['down', '--wait', lab.name]), /^lab tcli-pair is down in \d+ ms\n$/);
+        const left = JSON.parse(ip('-j', '-n', 'tcli-outside', 'link')) as { ifname: string }[];
+        assert.deepEqual(
+          left.map(({ ifname }) => ifname),
+          ['lo'],
+        );
+      }
+    } finally {
+      ip('netns', 'del', 'tcli-outside');
+    }
+  },
+);
+
 rootTest('a name that somebody has already is refused before anything is touched', async (t) => {
   const takers: readonly (readonly [string, string, string[], string[], RegExp])[] = [
     [

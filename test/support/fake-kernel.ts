@@ -4,7 +4,15 @@
 import { type IpInterface, type IpPrefix, ipFamily, subnetOf } from '../../src/base/ip.ts';
 import type { IfName, LabName, NetnsName } from '../../src/base/names.ts';
 import { assertNever } from '../../src/base/result.ts';
-import type { DeviceView, Kernel, Observed, RunResult, UndoResult } from '../../src/kernel/port.ts';
+import type {
+  DeviceView,
+  Kernel,
+  NetnsEnd,
+  NetnsWatch,
+  Observed,
+  RunResult,
+  UndoResult,
+} from '../../src/kernel/port.ts';
 import type { Place } from '../../src/model/lab.ts';
 import type { Neighbour, Nexthop, Route } from '../../src/model/route.ts';
 import { sysctlDevice } from '../../src/plan/desired.ts';
@@ -487,6 +495,14 @@ export class FakeKernel implements Kernel {
 
   livingNetns(_lab: LabName, names: readonly NetnsName[]): readonly NetnsName[] {
     return names.filter((name) => this.#spaces.has(name));
+  }
+
+  watchNetns(names: readonly NetnsName[]): NetnsWatch {
+    const look = (): NetnsEnd => {
+      const netns = names.filter((name) => this.#spaces.has(name));
+      return netns.length > 0 ? { state: 'held', netns } : { state: 'gone' };
+    };
+    return { look, [Symbol.dispose]() {} };
   }
 
   readDevices(place: Place): readonly DeviceView[] | undefined {

@@ -13,4 +13,9 @@ export const applyErrors = {
     explanation:
       'A step failed, and something that nslab made could not be removed. The message lists what is left; `nslab down` tries again.',
   },
+  NETNS_HELD: {
+    exit: exit.left,
+    explanation:
+      'Everything that nslab knows of the lab is gone, but some of its namespaces live on: the kernel keeps a namespace as long as a process is in it or has it open, and `down` ends only those that are in it. `lsns -t net` shows processes that are; the others have it under /proc/PID/fd or mounted somewhere.',
+  },
 } as const satisfies Record<string, CatalogueEntry>;

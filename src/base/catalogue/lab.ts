@@ -37,7 +37,8 @@ export const labErrors = {
   },
   INTERRUPTED: {
     exit: exit.interrupted,
-    explanation: '`up` was stopped by Ctrl-C or SIGTERM, and everything it had made was removed again.',
+    explanation:
+      '`up` was stopped by Ctrl-C or SIGTERM, and everything it had made was removed again; or `down --wait` was stopped while it waited, and the lab is down.',
   },
   COMMAND_FAILED: {
     exit: exit.undone,

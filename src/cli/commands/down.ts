@@ -3,13 +3,13 @@
 import type { UndoEvent } from '../../apply/event.ts';
 import { parseFault } from '../../apply/fault.ts';
 import { NslabError } from '../../base/error.ts';
-import { chooseLabs, type DownTarget, downLab } from '../../lab/down.ts';
+import { chooseLabs, type DownTarget, downLab, downLabAndWait } from '../../lab/down.ts';
 import { assertRoot, openKernel } from '../../lab/kernel.ts';
 import { undoLine } from '../output/step.ts';
 
-type Args = { lab?: string; all: boolean; json: boolean; verbose: boolean };
+type Args = { lab?: string; all: boolean; wait: boolean; json: boolean; verbose: boolean };
 
-export async function run({ lab, all, json, verbose }: Args): Promise<void> {
+export async function run({ lab, all, wait, json, verbose }: Args): Promise<void> {
   assertRoot('down');
   if (all && lab !== undefined) throw new NslabError('USAGE', 'name a lab or say --all, not both');
   const target: DownTarget = all ? 'all' : lab === undefined ? 'only' : { lab };
@@ -27,14 +27,17 @@ export async function run({ lab, all, json, verbose }: Args): Promise<void> {
     else if (verbose) process.stderr.write(`${undoLine(event.op)}\n`);
     if (event.type === 'undone' && !json) for (const note of event.notes) process.stderr.write(`${note}\n`);
   };
-  // Stopping half-way would leave what the user wants gone; a second Ctrl-C is as harmless as the first.
-  process.on('SIGINT', () => undefined).on('SIGTERM', () => undefined);
+  // Stopping half-way would leave what the user wants gone; a second Ctrl-C is as harmless as the first. Waiting can be stopped.
+  const stop = new AbortController();
+  process.on('SIGINT', () => stop.abort()).on('SIGTERM', () => stop.abort());
   const failures: unknown[] = [];
   try {
     for (const name of labs) {
       const start = performance.now();
       try {
-        const was = downLab({ lab: name, kernel, onEvent, fault: parseFault(process.env['NSLAB_FAULT']) });
+        const fault = parseFault(process.env['NSLAB_FAULT']);
+        const request = { lab: name, kernel, onEvent, fault, signal: stop.signal };
+        const was = wait ? await downLabAndWait(request) : downLab(request);
         const ms = Math.round(performance.now() - start);
         if (was) say({ type: 'down', lab: name, ms }, `lab ${name} is down in ${ms} ms`);
         else say({ type: 'nothing', lab: name }, `lab ${name} is not up`);
