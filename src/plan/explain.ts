@@ -57,7 +57,7 @@ export function explainDown(lab: Lab, ops: readonly Op[]): string {
   const lines = [
     '#!/bin/bash',
     comment(`Lab ${lab.name}: what \`nslab down\` does, as commands. Run as root.`),
-    comment('Each goes on where the one before found nothing to remove.'),
+    comment('Nothing to remove is as good: on a machine without the lab it does nothing.'),
   ];
   for (const op of planDown(facts)) lines.push('', ...undoLines(op));
   return `${lines.join('\n')}\n`;
@@ -251,48 +251,66 @@ function undoLines(op: UndoOp): string[] {
     case 'stopProcesses':
       return [
         comment('A process that still runs in a namespace would keep it alive.'),
-        `for node in ${op.netns.map(quote).join(' ')}; do`,
-        '  ip netns pids "$node" | xargs -r kill -KILL',
-        'done',
+        ...forNetns(op.netns, 'ip netns pids "$node" | xargs -r kill -KILL'),
       ];
     case 'returnLink':
       return returnLines(op);
-    case 'deleteTable':
-      return [`nft delete table ${op.family} ${quote(op.name)}`];
+    case 'deleteTable': {
+      const table = `table ${op.family} ${quote(op.name)}`;
+      return [`! nft list ${table} >/dev/null 2>&1 || nft delete ${table}`];
+    }
     case 'deleteRoute':
-      return script(deleteRoute(null, op.route));
+      return script(deleteRoute(null, op.route)).map(orGone);
     case 'deleteRule':
-      return script(deleteRule(null, op.rule));
+      return script(deleteRule(null, op.rule)).map(orGone);
     case 'deleteNeighbour':
-      return script(deleteNeighbour(null, op.neighbour));
+      return script(deleteNeighbour(null, op.neighbour)).map(orGone);
     case 'deleteLinks':
       return [
         comment('The devices of the lab in the machine itself carry its group.'),
-        `ip link del group ${op.group}`,
+        `[ -z "$(ip link show group ${op.group})" ] || ip link del group ${op.group}`,
       ];
     case 'restoreSysctl':
       return [comment(`${op.key} was set to ${op.value}; what it was before, only the machine knew.`)];
     case 'unlinkEtc':
       return [
         ...op.netns.map((netns) => `rm -rf ${quote(`/etc/netns/${netns}`)}`),
-        'rmdir --ignore-fail-on-non-empty /etc/netns',
+        '[ ! -d /etc/netns ] || rmdir --ignore-fail-on-non-empty /etc/netns',
       ];
     case 'deleteNetns':
       return [
         comment('Everything in a namespace goes with it, and a wire goes with either of its ends.'),
-        ...op.netns.map((netns) => `ip netns del ${quote(netns)}`),
+        ...forNetns(op.netns, 'ip netns del "$node"'),
       ];
     default:
       return assertNever(op);
   }
 }
 
+/** The command for those of the namespaces that are there. */
+function forNetns(netns: readonly string[], command: string): string[] {
+  return [
+    `for node in ${netns.map(quote).join(' ')}; do`,
+    `  [ ! -e "/run/netns/$node" ] || ${command}`,
+    'done',
+  ];
+}
+
+/** ip(8) has no way to ask for exactly this entry first. */
+function orGone(line: string): string {
+  return `${line} 2>/dev/null || true`;
+}
+
 function returnLines({ place, ifname, state }: Extract<UndoOp, { readonly kind: 'returnLink' }>): string[] {
   if (place === null) return [];
+  const node = quote(place);
+  const home = quote(state.ifname);
   return [
     comment('The network card goes home; its addresses and routes there have to be added again.'),
-    `ip -n ${quote(place)} link set dev ${quote(ifname)} down`,
-    `ip -n ${quote(place)} link set dev ${quote(ifname)} netns $$ name ${quote(state.ifname)}`,
-    `ip link set dev ${quote(state.ifname)} up`,
+    `if [ -e ${quote(`/run/netns/${place}`)} ]; then`,
+    `  ip -n ${node} link set dev ${quote(ifname)} down`,
+    `  ip -n ${node} link set dev ${quote(ifname)} netns $$ name ${home}`,
+    `  ip link set dev ${home} up`,
+    'fi',
   ];
 }

@@ -4,12 +4,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import type { Lab } from '../../src/model/lab.ts';
 import { type Dump, dumpPlaces } from '../support/dump.ts';
 import { assertUnchanged, differences, fingerprint } from '../support/fingerprint.ts';
 import { nslabOk, root, run, upLab } from '../support/nslab.ts';
 import { shippedTopologies, skipUnlessKernelCan } from '../support/shipped.ts';
-import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
+import { skipUnlessRoot } from '../support/skip.ts';
 
 function bash(script: string): void {
   const { status, stderr } = spawnSync('bash', [], { input: script, encoding: 'utf8', cwd: root });
@@ -17,21 +16,11 @@ function bash(script: string): void {
   assert.equal(stderr, '', 'the script complained');
 }
 
-/** Keys of WireGuard are set with wg(8), which few machines have. */
-function hasToolsFor(lab: Lab): boolean {
-  const needsWg = lab.nodes.some((node) => node.interfaces.some(({ type }) => type === 'wireguard'));
-  return !needsWg || run(['sh', '-c', 'command -v wg']).status === 0;
-}
-
 for (const { name, file, load, stage } of shippedTopologies()) {
   test(`the commands that explain prints for ${name} make the lab that up makes`, async (t) => {
     if (skipUnlessRoot(t, 'e2e')) return;
     const { lab: model, vars } = load();
     if (skipUnlessKernelCan(t, model)) return;
-    if (!hasToolsFor(model)) {
-      skipKernelLacks(t, 'the tool wg (wireguard-tools) for the commands of explain');
-      return;
-    }
     await using _stage = stage('plain');
     const words = [file, ...vars.flatMap((v) => ['--var', v])];
     const places = [...model.nodes.map((node) => node.place).filter((place) => place !== null), null];
@@ -39,6 +28,8 @@ for (const { name, file, load, stage } of shippedTopologies()) {
     run(['ip', 'netns', 'add', 'nslabt-first']);
     run(['ip', 'netns', 'del', 'nslabt-first']);
     const before = await fingerprint();
+    bash(nslabOk(['explain', '--down', ...words]));
+    await assertUnchanged(before, 'the machine after explain --down without the lab');
     // A card that comes home makes itself a link-local address anew.
     const settle = name === 'physical' ? 'all' : 'processes';
 
