@@ -3,18 +3,18 @@
 
 import { startupSnapshot } from 'node:v8';
 import yargs, { type Argv } from 'yargs';
-import { NslabError } from '../base/error.ts';
 import { Chosen, commands } from './commands.ts';
+import { type Typed, usageError } from './usage.ts';
 import { version } from './version.ts';
 
 /** Everything about the command line that does not depend on this run, so that a startup snapshot can hold it. */
 function makeProgram(): Argv {
-  return yargs([])
+  const program = yargs([]);
+  return program
     .scriptName('nslab')
     .usage('$0 COMMAND\n\nBuild a network on one Linux machine from one YAML file.')
     .command(commands)
     .demandCommand(1, 'a command is missing')
-    .recommendCommands()
     .strict()
     .version(version)
     .alias('h', 'help')
@@ -23,7 +23,7 @@ function makeProgram(): Argv {
     .fail((message, error) => {
       // YError is yargs' own; anything else was thrown by code of ours.
       throw error === undefined || error.name === 'YError'
-        ? usageError(message ?? error.message, words())
+        ? usageError(message ?? error.message, typed(words(), program))
         : error;
     })
     .example('$0 up topologies/two-namespaces.yaml', 'make the lab')
@@ -37,28 +37,24 @@ function words(): readonly string[] {
   return process.argv.slice(2);
 }
 
-/** yargs' own words, but for those that name neither what was wrong nor what to do. */
-function usageError(message: string, argv: readonly string[]): NslabError {
-  const [command = ''] = argv;
-  const known = commands.some(({ command: form }) => String(form).split(' ', 1)[0] === command);
-  const help = known ? `nslab ${command} --help` : 'nslab --help';
-  const meant = /^Did you mean (.*)\?$/.exec(message)?.[1];
-  if (meant !== undefined) {
-    return new NslabError('USAGE', `there is no command ${command}`, {
-      hint: `did you mean nslab ${meant}?`,
-    });
-  }
-  if (message.startsWith('Not enough non-option')) {
-    const form = commands
-      .map(({ command: words }) => String(words))
-      .find((words) => words.startsWith(`${command} `));
-    return new NslabError('USAGE', `something is missing: nslab ${form ?? 'COMMAND'}`, { hint: help });
-  }
-  if (message === `Unknown argument: ${command}` || message === `Unknown command: ${command}`) {
-    return new NslabError('USAGE', `there is no command ${command}`, { hint: `${help} lists them` });
-  }
-  return new NslabError('USAGE', message.replaceAll('\n', ' ').trim(), { hint: help });
+/** What yargs knows of the command that it was parsing when it refused the line. */
+function typed(argv: readonly string[], parser: unknown): Typed {
+  const { key, alias } = (parser as { getOptions(): KnownOptions }).getOptions();
+  return {
+    argv,
+    forms: commands.map(({ command, aliases }) => ({
+      words: String(command),
+      aliases: [aliases ?? []].flat(),
+    })),
+    options: [...Object.keys(key), ...Object.values(alias).flat()],
+  };
 }
+
+/** The part of yargs' own options that its types leave out. */
+type KnownOptions = {
+  readonly key: Readonly<Record<string, unknown>>;
+  readonly alias: Readonly<Record<string, readonly string[]>>;
+};
 
 /**
  * What the command line asks for; undefined after `--help` and `--version`, which have been answered by then. A program parses

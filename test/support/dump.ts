@@ -74,9 +74,24 @@ function dumpPlace(where: Where, all: Links, hide: Hide): Record<string, string[
     nft: lines(JSON.parse(inside(where, 'nft', '-j', 'list', 'ruleset')).nftables).filter(
       (line) => line !== '{}',
     ),
+    wireguard: links
+      .filter(({ linkinfo }) => linkinfo?.info_kind === 'wireguard')
+      .flatMap(({ ifname }) => wireguard(where, ifname)),
     sysctls: sysctls(where),
     etc: where === null ? [] : etcFiles(where),
   };
+}
+
+/** The port that everybody's files have (wg(8)); another one may be what the kernel chose. */
+const WIREGUARD_PORT = '51820';
+
+/** The keys, the peers and what may come from them, which no link shows. */
+function wireguard(where: Where, ifname: string): string[] {
+  const lines = inside(where, 'wg', 'showconf', ifname).split('\n');
+  return lines.map((line) => {
+    const port = /^ListenPort = (\d+)$/.exec(line)?.[1];
+    return `${ifname} ${port === undefined || port === WIREGUARD_PORT ? line : 'ListenPort = (chosen)'}`;
+  });
 }
 
 /** The addresses that the kernel rolled for a device: addr_assign_type 1 (NET_ADDR_RANDOM), or 2 (stolen from a port). */

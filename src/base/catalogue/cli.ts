@@ -5,6 +5,6 @@ import { type CatalogueEntry, exit } from './entry.ts';
 export const cliErrors = {
   USAGE: {
     exit: exit.usage,
-    explanation: 'The command line is not one that nslab understands. `nslab help COMMAND` shows its form.',
+    explanation: 'The command line is not one that nslab understands. `nslab COMMAND --help` shows its form.',
   },
 } as const satisfies Record<string, CatalogueEntry>;
