@@ -1,7 +1,8 @@
-// What `nslab` does for every command that is not exec or shell: it becomes Node, on dist/nslab.js beside this program.
-// Node starts in half the time from a startup snapshot (dist/nslab.blob: the program loaded, its code compiled), but refuses
-// one that another Node, other V8 flags or another kind of processor made, and then does not start at all. So the build leaves
-// beside the snapshot what it was made with (dist/nslab.blob.for), and any difference means the slower way, without it.
+// What `nslab` does for every command that is not exec or shell: it becomes Node, on dist/nslab.js beside
+// this program. Node starts in half the time from a startup snapshot (dist/nslab.blob: the program loaded,
+// its code compiled), but refuses one that another Node, other V8 flags or another kind of processor made,
+// and then does not start at all. So the build leaves beside the snapshot what it was made with
+// (dist/nslab.blob.for), and any difference means the slower way, without it.
 
 #include "launch.h"
 
@@ -35,7 +36,8 @@ static char *find_in_path(const char *program)
     while (true) {
         size_t length = strcspn(path, ":");
         // An empty entry is the working directory.
-        char *file = length == 0 ? xasprintf("./%s", program) : xasprintf("%.*s/%s", (int)length, path, program);
+        char *file =
+            length == 0 ? xasprintf("./%s", program) : xasprintf("%.*s/%s", (int)length, path, program);
         struct stat stat_;
         if (stat(file, &stat_) == 0 && S_ISREG(stat_.st_mode) && access(file, X_OK) == 0) return file;
         free(file);
@@ -99,7 +101,8 @@ _Noreturn void launch_node(int argc, char **argv)
         arguments[count++] = blob;
     }
     arguments[count++] = script;
-    for (int i = 1; i < argc; i++) arguments[count++] = argv[i];
+    for (int i = 1; i < argc; i++)
+        arguments[count++] = argv[i];
     execv(node, arguments);
     die_errno("cannot run %s", quoted(node));
 }

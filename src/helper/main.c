@@ -1,7 +1,7 @@
-// nslab and nslab-helper are this program: bin/nslab is a link to it. It does itself what must happen in a single-threaded
-// process, after a fork, or faster than Node starts, and becomes Node for everything else. One verb per file, chosen by the
-// first argument; those that begin with _ are for nslab itself. It decides nothing: TypeScript plans, the helper does.
-// Never install it setuid.
+// nslab and nslab-helper are this program: bin/nslab is a link to it. It does itself what must happen in a
+// single-threaded process, after a fork, or faster than Node starts, and becomes Node for everything else.
+// One verb per file, chosen by the first argument; those that begin with _ are for nslab itself. It decides
+// nothing: TypeScript plans, the helper does. Never install it setuid.
 
 #include "common.h"
 #include "launch.h"

@@ -8,6 +8,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type ContenderName, contenderNames, type Tools } from './contenders.ts';
+import { compareObjects } from './equal.ts';
 import { runLimitStages } from './limit-stages.ts';
 import { benchExec, benchLabs, type ExecFigures, type LabFigures } from './rounds.ts';
 import { Runner } from './runner.ts';
@@ -144,6 +145,9 @@ async function measure(options: Options, tools: Tools, runner: Runner): Promise<
     return;
   }
   if (!isBuilt()) print('nslab is left out: dist/nslab.js is missing (npm run build)\n');
+  for (const shape of shapesOf(options)) {
+    print(await compareObjects(runner, tools, { names: contendersFor(options, 3), shape }));
+  }
   const labs: LabFigures[] = [];
   const plans = shapesOf(options).flatMap((shape) =>
     options.sizes.map((n) => ({ shape, n, rounds: options.rounds })),
