@@ -42,10 +42,7 @@ export function failureFrom(failure: RtnlFailure, op: Op): OpFailure {
       lacks: module,
     };
   }
-  if (isIpv6(op) && (code === 'EOPNOTSUPP' || code === 'EAFNOSUPPORT')) {
-    const hint = 'it was built without, or started with ipv6.disable=1';
-    return { code, message: `the running kernel has no IPv6 (${code})`, hint, lacks: 'ipv6' };
-  }
+  if (isIpv6(op) && (code === 'EOPNOTSUPP' || code === 'EAFNOSUPPORT')) return lacksIpv6(code);
   const said = failure.message === '' ? (plain[code] ?? '') : failure.message;
   const message = said === '' ? code : `${said} (${code})`;
   if (code !== 'ENETUNREACH' || op.kind !== 'addRoute') return { code, message };
@@ -53,6 +50,16 @@ export function failureFrom(failure: RtnlFailure, op: Op): OpFailure {
     code,
     message,
     hint: "a gateway must lie in a subnet of one of the node's interfaces that are up",
+  };
+}
+
+/** The failure of what asks for IPv6 where there is none. */
+export function lacksIpv6(code: string): OpFailure {
+  return {
+    code,
+    message: `the running kernel has no IPv6 (${code})`,
+    hint: 'it was built without, or started with ipv6.disable=1',
+    lacks: 'ipv6',
   };
 }
 

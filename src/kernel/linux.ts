@@ -19,7 +19,7 @@ import { findWireguard, setWireguard } from '../rtnl/wireguard.ts';
 import { pinOf, pinsDir } from '../state/paths.ts';
 import { codeOf } from '../sys/errno.ts';
 import { EtcLinks, writeEtc } from './etc.ts';
-import { failureFrom, failureOfThrown } from './failure.ts';
+import { failureFrom, failureOfThrown, lacksIpv6 } from './failure.ts';
 import { helperExec } from './helper.ts';
 import { NetnsWatcher } from './netns-watcher.ts';
 import { isIdleWithoutIpv6, kernelHasIpv6, withoutIpv6 } from './no-ipv6.ts';
@@ -147,6 +147,7 @@ export class LinuxKernel implements Kernel {
         return undefined;
       case 'setSysctl':
         if (!this.#hasIpv6 && isIdleWithoutIpv6(op.key)) return undefined;
+        if (!this.#hasIpv6 && op.key.startsWith('net.ipv6.')) return lacksIpv6('ENOENT');
         this.#places.enter(op.place);
         writeSysctl(op.key, op.value);
         return undefined;

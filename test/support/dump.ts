@@ -82,16 +82,17 @@ function dumpPlace(where: Where, all: Links, hide: Hide): Record<string, string[
   };
 }
 
-/** The port that everybody's files have (wg(8)); another one may be what the kernel chose. */
+/** The port that everybody's files have (wg(8)); any other one is what a kernel chose, here or at a peer that has called. */
 const WIREGUARD_PORT = '51820';
 
 /** The keys, the peers and what may come from them, which no link shows. */
 function wireguard(where: Where, ifname: string): string[] {
   const lines = inside(where, 'wg', 'showconf', ifname).split('\n');
-  return lines.map((line) => {
-    const port = /^ListenPort = (\d+)$/.exec(line)?.[1];
-    return `${ifname} ${port === undefined || port === WIREGUARD_PORT ? line : 'ListenPort = (chosen)'}`;
+  const asked = lines.filter((line) => {
+    const port = /^(?:ListenPort = |Endpoint = .*:)(\d+)$/.exec(line)?.[1];
+    return port === undefined || port === WIREGUARD_PORT;
   });
+  return asked.map((line) => `${ifname} ${line}`);
 }
 
 /** The addresses that the kernel rolled for a device: addr_assign_type 1 (NET_ADDR_RANDOM), or 2 (stolen from a port). */
