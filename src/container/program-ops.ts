@@ -8,6 +8,7 @@ type Shape = { readonly code: number; readonly fields: Readonly<Record<string, F
 
 const none = {};
 
+// No field is called `flags`: that is what an op itself has.
 export const programOps = {
   // The monitor's.
   ID: { code: 1, fields: { lab: 'text', node: 'text' } },
@@ -30,7 +31,7 @@ export const programOps = {
   CGROUP: { code: 8, fields: { directory: 'text' } },
   DEVICES: { code: 9, fields: { directory: 'text', instructions: 'bytes' } },
   // Init's namespaces.
-  NAMESPACES: { code: 10, fields: { flags: 'u32' } },
+  NAMESPACES: { code: 10, fields: { types: 'u32' } },
   JOIN: { code: 11, fields: { type: 'u32', path: 'text' } },
   ID_MAP: { code: 12, fields: { uids: 'text', gids: 'text' } },
   TIME_OFFSETS: { code: 13, fields: { text: 'text' } },
@@ -50,7 +51,7 @@ export const programOps = {
   MASK: { code: 26, fields: { path: 'text' } },
   READ_ONLY: { code: 27, fields: { path: 'text' } },
   ROOT_READ_ONLY: { code: 28, fields: none },
-  PROPAGATION: { code: 29, fields: { flags: 'u32' } },
+  PROPAGATION: { code: 29, fields: { propagation: 'u32' } },
   MKDIR: { code: 30, fields: { path: 'text', mode: 'u32', uid: 'u32', gid: 'u32' } },
   // The rest of init's surroundings.
   HOSTNAME: { code: 40, fields: { name: 'text' } },
@@ -70,12 +71,14 @@ export const programOps = {
     fields: { bounding: 'u64', effective: 'u64', permitted: 'u64', inheritable: 'u64', ambient: 'u64' },
   },
   NO_NEW_PRIVS: { code: 58, fields: none },
-  SECCOMP: { code: 59, fields: { flags: 'u32', filter: 'bytes' } },
+  SECCOMP: { code: 59, fields: { filterFlags: 'u32', filter: 'bytes' } },
   INIT: { code: 60, fields: none },
 } as const satisfies Record<string, Shape>;
 
 /** Flags of CGROUP: the directory is of a cgroup2. */
 export const CGROUP_FLAG_V2 = 1;
+/** Flags of ROOT_OVERLAY: no upper layer, nothing can be written. */
+export const ROOT_FLAG_NO_UPPER = 1;
 /** Flags of BIND. */
 export const BIND_FLAG_RECURSIVE = 1;
 export const BIND_FLAG_READ_ONLY_RECURSIVE = 2;

@@ -185,7 +185,7 @@ function opText({ op, flags, ...fields }: ProgramOp): string {
   return `${op}${flags === undefined ? '' : ` flags=${flags}`}${words.join('')}\n`;
 }
 
-const inHex = /^(attr|bounding|effective|permitted|inheritable|ambient|flags|type|propagation)$/;
+const inHex = /^(attr|bounding|effective|permitted|inheritable|ambient|filterFlags|types?|propagation)$/;
 
 function valueText(name: string, value: FieldValue): string {
   if (value instanceof Uint8Array) return `<${value.length} bytes>`;

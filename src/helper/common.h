@@ -85,5 +85,6 @@ bool starts_with(const char *text, const char *prefix);
 typedef int verb_function(int argc, char **argv);
 verb_function verb_exec;
 verb_function verb_shell;
+verb_function verb_run_once;
 
 #endif

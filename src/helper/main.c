@@ -15,6 +15,7 @@ static const struct {
     {"exec", verb_exec},
     {"shell", verb_shell},
     {"_snapshot-key", verb_snapshot_key},
+    {"_run-once", verb_run_once},
 };
 
 // Help is text about options, which Node has.
