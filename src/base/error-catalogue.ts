@@ -3,6 +3,7 @@
 
 import { applyErrors } from './catalogue/apply.ts';
 import { cliErrors } from './catalogue/cli.ts';
+import { containerErrors } from './catalogue/container.ts';
 import { hostErrors } from './catalogue/host.ts';
 import { labErrors } from './catalogue/lab.ts';
 import { topologyErrors } from './catalogue/topology.ts';
@@ -10,6 +11,7 @@ import { topologyErrors } from './catalogue/topology.ts';
 export const errorCatalogue = {
   ...topologyErrors,
   ...hostErrors,
+  ...containerErrors,
   ...applyErrors,
   ...labErrors,
   ...cliErrors,

@@ -6,7 +6,7 @@ import { given } from './given.ts';
 import type { Path } from './problems.ts';
 import type { LinkFile } from './schema.ts';
 import type { EndpointFile, ImpairFile } from './schema-interface.ts';
-import { parseDuration, parsePercent, parseRate } from './units.ts';
+import { parseDuration, parsePercent, parseRate } from '../base/units.ts';
 import { readUnit } from './values.ts';
 
 /** For each end what happens to packets that leave it: the words of the end over those of the link. */

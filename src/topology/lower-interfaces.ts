@@ -12,7 +12,7 @@ import { findNode, HOST } from './lower-nodes.ts';
 import { lowerWireguard } from './lower-wireguard.ts';
 import { type Path, pathText } from './problems.ts';
 import type { InterfaceFile } from './schema-interface.ts';
-import { parseDuration } from './units.ts';
+import { parseDuration } from '../base/units.ts';
 import { quote, readAddress, readMac, readUnit } from './values.ts';
 
 type FileOf<T extends string> = Extract<InterfaceFile, { readonly type: T }>;

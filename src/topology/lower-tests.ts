@@ -6,7 +6,7 @@ import type { Lowering } from './draft.ts';
 import { HOST } from './lower-nodes.ts';
 import { type Path, pathText } from './problems.ts';
 import type { TestFile } from './schema.ts';
-import { parseDuration } from './units.ts';
+import { parseDuration } from '../base/units.ts';
 import { quote, readUnit } from './values.ts';
 
 const probes = ['ping', 'tcp', 'udp', 'http', 'run'] as const;

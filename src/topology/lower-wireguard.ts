@@ -5,7 +5,7 @@ import type { InterfaceType, WireguardPeer } from '../model/interface.ts';
 import { type DraftInterface, keyPath, type Lowering } from './draft.ts';
 import type { Path } from './problems.ts';
 import type { InterfaceFile, WireguardPeerFile } from './schema-interface.ts';
-import { parseDuration } from './units.ts';
+import { parseDuration } from '../base/units.ts';
 import { quote, readAddress, readUnit } from './values.ts';
 
 type WireguardFile = Extract<InterfaceFile, { readonly type: 'wireguard' }>;

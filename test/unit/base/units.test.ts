@@ -1,8 +1,8 @@
-// Numbers with units: test of src/topology/units.ts.
+// Numbers with units: test of src/base/units.ts.
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseDuration, parsePercent, parseRate, parseSize } from '../../../src/topology/units.ts';
+import { parseDuration, parsePercent, parseRate, parseSize } from '../../../src/base/units.ts';
 
 type Parse = typeof parseDuration;
 

@@ -1,7 +1,7 @@
 // Numbers with a unit, as tc(8) ("PARAMETERS": rates, times, sizes) and Docker Compose write them. A bare number is never
 // guessed at: tc takes 10 as microseconds or as bits per second, and that was a source of wrong labs elsewhere.
 
-import { err, ok, type Result } from '../base/result.ts';
+import { err, ok, type Result } from './result.ts';
 
 export type UnitProblem = {
   readonly code: 'UNIT_MISSING' | 'UNIT_INVALID' | 'VALUE_RANGE';

@@ -43,3 +43,20 @@ export const capabilities: ReadonlySet<string> = new Set([
   'BPF',
   'CHECKPOINT_RESTORE',
 ]);
+
+/** The bit of each capability, by its name without CAP_. */
+const bits: ReadonlyMap<string, bigint> = new Map(
+  [...capabilities].map((name, number) => [name, 1n << BigInt(number)]),
+);
+
+/** Names (with or without CAP_) as the kernel's mask; those that do not exist count nothing. */
+export function capabilityMask(names: Iterable<string>): bigint {
+  let mask = 0n;
+  for (const name of names) mask |= bits.get(name.replace(/^CAP_/, '')) ?? 0n;
+  return mask;
+}
+
+/** The names, as CAP_CHOWN, of the bits of a mask, in the order of their numbers. */
+export function capabilityNames(mask: bigint): string[] {
+  return [...bits].filter(([, bit]) => (mask & bit) !== 0n).map(([name]) => `CAP_${name}`);
+}

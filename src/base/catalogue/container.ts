@@ -1,0 +1,36 @@
+// Errors of the container page of the catalogue (see entry.ts for what a field means).
+
+import { type CatalogueEntry, exit } from './entry.ts';
+
+export const containerErrors = {
+  CONTAINER_UNSUPPORTED: {
+    exit: exit.topology,
+    explanation:
+      'The key means something to Docker Compose that nslab does not do yet. It is refused rather than ignored, because the container would run without what the file asks for. Remove the key; the message says what can be written instead.',
+  },
+  CONTAINER_ROOTFS: {
+    exit: exit.host,
+    explanation:
+      "`rootfs` names a folder that becomes the root of the container's files, relative to the topology file, or is `host`. The folder is missing or is not a folder.",
+  },
+  CONTAINER_USER: {
+    exit: exit.host,
+    explanation:
+      "`user` is looked up in the container's own /etc/passwd and /etc/group, not in those of the machine. The user or the group is not there, or one of the two files is not an ordinary file. A number needs no entry.",
+  },
+  CONTAINER_FILE: {
+    exit: exit.host,
+    explanation:
+      'A file or a folder of the machine that the container needs (`env_files`, the source of a bind, a seccomp profile) is missing or cannot be used. Relative paths start at the folder of the topology file.',
+  },
+  CONTAINER_DEVICE: {
+    exit: exit.host,
+    explanation:
+      '`devices` names device files of the machine, or folders of them. The path is missing or has no device.',
+  },
+  CONTAINER_SECCOMP_PROFILE: {
+    exit: exit.host,
+    explanation:
+      "A seccomp profile has Docker's format: a JSON mapping with `defaultAction` and `syscalls`. The message says what the profile has otherwise.",
+  },
+} as const satisfies Record<string, CatalogueEntry>;
