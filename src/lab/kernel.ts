@@ -10,8 +10,13 @@ import type { Kernel } from '../kernel/port.ts';
  */
 export async function openKernel(verb: string): Promise<Kernel> {
   assertRoot(verb);
-  const { LinuxKernel } = await import('../kernel/linux.ts');
+  const { LinuxKernel } = await loadKernel();
   return new LinuxKernel();
+}
+
+/** The code of it, which a startup snapshot holds already. */
+export async function loadKernel() {
+  return await import('../kernel/linux.ts');
 }
 
 /** @throws NslabError HOST_NOT_ROOT */
