@@ -33,4 +33,9 @@ export const containerErrors = {
     explanation:
       "A seccomp profile has Docker's format: a JSON mapping with `defaultAction` and `syscalls`. The message says what the profile has otherwise.",
   },
+  CONTAINER_CGROUP: {
+    exit: exit.undone,
+    explanation:
+      'The kernel refused a limit of a container (memory, cpu, pids, ...) or the control group for it. The message names the key, the file of the control group and the reason. A limit needs the controller of that name: /proc/cgroups lists those of the kernel, cgroup.controllers those of cgroup2.',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
