@@ -86,5 +86,8 @@ typedef int verb_function(int argc, char **argv);
 verb_function verb_exec;
 verb_function verb_shell;
 verb_function verb_run_once;
+verb_function verb_start;
+verb_function verb_control;
+verb_function verb_attach;
 
 #endif

@@ -1,7 +1,8 @@
 // `nslab exec [OPTIONS] NODE [--] CMD [ARG...]`: becomes the command inside the node. There is no fork: the
 // command has the caller's pid, terminal, descriptors and signals, and its exit status is its own, as with
-// `ip netns exec`.
+// `ip netns exec`. A container is another matter: container-exec.c.
 
+#include "container-exec.h"
 #include "enter.h"
 
 #include <string.h>
@@ -34,6 +35,7 @@ int verb_exec(int argc, char **argv)
     Options options;
     parse_options(&command, argc, argv, &options);
     if (options.rest_count == 0) die_usage(&command, "the command is missing");
+    exec_in_container(&command, &options, argv, false);
     enter(&command, &options, NULL);
     run_command(options.rest);
 }

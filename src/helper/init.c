@@ -1,6 +1,7 @@
-// The reaper behind op INIT (see init.h). It is a process of the container with the command's own rights, so it must need
-// none: fork, wait4, kill, and nothing of the file system. Without it an orphan stays a zombie and a command without handlers
-// does not end at SIGTERM, because the kernel keeps unhandled signals from PID 1 (pid_namespaces(7)).
+// The reaper behind op INIT (see init.h). It is a process of the container with the command's own rights, so
+// it must need none: fork, wait4, kill, and nothing of the file system. Without it an orphan stays a zombie
+// and a command without handlers does not end at SIGTERM, because the kernel keeps unhandled signals from PID
+// 1 (pid_namespaces(7)).
 
 #include "init.h"
 #include "common.h"
@@ -21,8 +22,8 @@ static void set_mask(const KernelSet *mask, KernelSet *old)
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, old, sizeof *mask);
 }
 
-// Its own foreground process group on the container's terminal, so that ^C reaches the command and not us. SIGTTOU is blocked
-// here. Without a terminal there is nothing to do.
+// Its own foreground process group on the container's terminal, so that ^C reaches the command and not us.
+// SIGTTOU is blocked here. Without a terminal there is nothing to do.
 static void take_terminal(void)
 {
     setpgid(0, 0);

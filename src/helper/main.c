@@ -16,6 +16,9 @@ static const struct {
     {"shell", verb_shell},
     {"_snapshot-key", verb_snapshot_key},
     {"_run-once", verb_run_once},
+    {"_start", verb_start},
+    {"_control", verb_control},
+    {"_attach", verb_attach},
 };
 
 // Help is text about options, which Node has.

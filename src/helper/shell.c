@@ -3,6 +3,7 @@
 // environment variable, an option, or a memfd(2) that it closes itself. The host name is not changed, because
 // X11 finds its key by it (Xsecurity(7)), and `hostname` in `nslab exec` and `nslab shell` should agree.
 
+#include "container-exec.h"
 #include "enter.h"
 
 #include <fcntl.h>
@@ -182,6 +183,7 @@ int verb_shell(int argc, char **argv)
     if (options.rest_count > 0) {
         die_usage(&command, "shell takes no command (%s); `nslab exec` runs one", quoted(options.rest[0]));
     }
+    exec_in_container(&command, &options, argv, true);
     User user = {0};
     enter(&command, &options, &user);
     if (options.user == NULL) (void)find_uid(getuid(), &user);

@@ -3,9 +3,24 @@
 
 #include "user.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
+
+enum { ACCOUNTS_MAX = 1 << 20 };
+
+// It may be an image's: a FIFO would be waited for, a device never end.
+static FILE *open_accounts(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat status;
+    bool good = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= ACCOUNTS_MAX;
+    FILE *file = good ? fdopen(fd, "r") : NULL;
+    if (file == NULL && fd >= 0) close(fd);
+    return file;
+}
 
 // A decimal number that fills the whole text. (uid_t)-1 means "no change" to setresuid(2) and is refused, as
 // are signs, blanks, "0x10" and anything above 32 bits.
@@ -31,7 +46,7 @@ static bool looks_numeric(const char *text)
 // file itself: unlike getpwnam(3) it needs no NSS.
 static bool read_passwd(const char *name, uid_t uid, User *out)
 {
-    cleanup_file FILE *file = fopen("/etc/passwd", "re");
+    cleanup_file FILE *file = open_accounts("/etc/passwd");
     if (file == NULL) return false;
     for (const struct passwd *entry; (entry = fgetpwent(file)) != NULL;) {
         if (name != NULL ? strcmp(entry->pw_name, name) != 0 : entry->pw_uid != uid) continue;
@@ -47,7 +62,7 @@ static bool read_passwd(const char *name, uid_t uid, User *out)
 
 static bool read_group(const char *name, gid_t *out)
 {
-    cleanup_file FILE *file = fopen("/etc/group", "re");
+    cleanup_file FILE *file = open_accounts("/etc/group");
     if (file == NULL) return false;
     for (const struct group *entry; (entry = fgetgrent(file)) != NULL;) {
         if (strcmp(entry->gr_name, name) != 0) continue;
@@ -78,7 +93,7 @@ static bool has_member(const struct group *entry, const char *name)
 static void read_groups_of(User *user)
 {
     add_group(user, user->gid);
-    cleanup_file FILE *file = fopen("/etc/group", "re");
+    cleanup_file FILE *file = open_accounts("/etc/group");
     if (file == NULL) return;
     for (const struct group *entry; (entry = fgetgrent(file)) != NULL;) {
         if (has_member(entry, user->name)) add_group(user, entry->gr_gid);
