@@ -1,10 +1,124 @@
 // A node of the lab as a configuration of the OCI runtime specification, with Docker's defaults where the file says nothing.
 // Pure: what it must know of the machine comes in `host`. Defaults and their sources are in defaults.ts.
 
+import { NslabError } from '../base/error.ts';
+import { parseSignal } from '../base/signals.ts';
+import type { ContainerOptions } from '../model/container-options.ts';
+import { parseSecurity, type SecurityText } from '../model/container-text.ts';
+import { buildLinux } from './build-linux.ts';
+import { buildMounts } from './build-mounts.ts';
+import { buildProcess, hasNoCommand } from './build-process.ts';
+import { healthDefaults, LOG_FILES, LOG_MAX_BYTES, OCI_VERSION, SIGTERM, STOP_GRACE_MS } from './defaults.ts';
 import type { BuildHost, ContainerNode } from './host.ts';
-import type { RuntimeSpec } from './runtime-spec.ts';
+import { durationOf, must, optionsOf } from './options.ts';
+import { hostPath } from './paths.ts';
+import type { Extension, Health, Restart, RuntimeSpec, SeccompChoice } from './runtime-spec.ts';
 
 /** @throws NslabError CONTAINER_... where the machine does not have what the file names */
 export function buildSpec(node: ContainerNode, host: BuildHost): RuntimeSpec {
-  throw new Error(`not written yet: ${node.name} ${host.lab}`);
+  const options = optionsOf(node);
+  const security = securityOf(options);
+  const privileged = options.privileged === true;
+  const hostname = options.hostname ?? node.name;
+  const lower = rootFolder(node, host);
+  const isHostRootfs = node.container?.rootfs === 'host';
+  const { mounts, volumes, files } = buildMounts({
+    options,
+    host,
+    hostname,
+    isHostRootfs,
+  });
+  const hidesPaths = !privileged && security.systemPaths !== 'unconfined';
+  const noNewPrivileges = security.noNewPrivileges ?? !privileged;
+  return {
+    ociVersion: OCI_VERSION,
+    process: buildProcess({ options, host, hostname, noNewPrivileges }),
+    root: { path: lower, ...(options.read_only === true ? { readonly: true } : {}) },
+    hostname,
+    mounts,
+    ...(node.labels === undefined || Object.keys(node.labels).length === 0
+      ? {}
+      : { annotations: node.labels }),
+    linux: buildLinux({ node, options, host, mounts, hidesPaths }),
+    nslab: {
+      lab: host.lab,
+      node: node.name,
+      overlay: { lowers: [lower], upper: `${host.var}/upper`, work: `${host.var}/work` },
+      ...(options.user === undefined ? {} : { user: String(options.user) }),
+      seccomp: seccompOf(security, privileged, host),
+      ...engineOf(options),
+      log: { path: `${host.var}/log`, maxBytes: LOG_MAX_BYTES, files: LOG_FILES },
+      volumes,
+      files,
+    },
+  };
+}
+
+/** The one folder that is the root file system below the container's own layer. */
+export function rootFolder(
+  { name, container }: ContainerNode,
+  host: Pick<BuildHost, 'folder' | 'env'>,
+): string {
+  const rootfs = container?.rootfs;
+  if (rootfs === undefined) {
+    throw new NslabError('CONTAINER_UNSUPPORTED', `${name}: \`image\` is not supported yet`, {
+      hint: 'write `rootfs: host`, or `rootfs:` and a folder',
+    });
+  }
+  return rootfs === 'host' ? '/' : hostPath(rootfs, host);
+}
+
+function securityOf({ security_opt = [] }: ContainerOptions): SecurityText {
+  return Object.assign({}, ...security_opt.map((text) => must(parseSecurity(text))));
+}
+
+function seccompOf({ seccomp }: SecurityText, privileged: boolean, host: BuildHost): SeccompChoice {
+  if (seccomp === undefined) return { profile: privileged ? 'unconfined' : 'default' };
+  if (seccomp === 'unconfined' || seccomp === 'default') return { profile: seccomp };
+  return { profile: 'file', path: hostPath(seccomp, host) };
+}
+
+/** What the monitor does. */
+function engineOf(
+  options: ContainerOptions,
+): Pick<Extension, 'init' | 'stdinOpen' | 'restart' | 'stop' | 'health'> {
+  const health = healthOf(options);
+  return {
+    // `sleep` as process 1 would not hear SIGTERM.
+    init: options.init ?? hasNoCommand(options),
+    stdinOpen: options.stdin_open === true,
+    restart: restartOf(options),
+    stop: {
+      signal: options.stop_signal === undefined ? SIGTERM : must(parseSignal(options.stop_signal)),
+      graceMs: durationOf(options.stop_grace_period, STOP_GRACE_MS),
+    },
+    ...(health === undefined ? {} : { health }),
+  };
+}
+
+function restartOf({ restart }: ContainerOptions): Restart {
+  const [policy = 'no', max] = typeof restart === 'string' ? restart.split(':') : [];
+  return { policy: policy as Restart['policy'], max: Number(max ?? 0) };
+}
+
+function healthOf({ healthcheck }: ContainerOptions): Health | undefined {
+  const argv = testOf(healthcheck?.test);
+  if (healthcheck === undefined || healthcheck.disable === true || argv === undefined) return undefined;
+  return {
+    argv,
+    intervalMs: durationOf(healthcheck.interval, healthDefaults.intervalMs),
+    timeoutMs: durationOf(healthcheck.timeout, healthDefaults.timeoutMs),
+    retries: healthcheck.retries ?? healthDefaults.retries,
+    startPeriodMs: durationOf(healthcheck.start_period, healthDefaults.startPeriodMs),
+    startIntervalMs: durationOf(healthcheck.start_interval, healthDefaults.startIntervalMs),
+  };
+}
+
+/** A text is for a shell; a list begins with what it is. */
+function testOf(test: string | readonly string[] | undefined): readonly string[] | undefined {
+  if (test === undefined || test === 'NONE') return undefined;
+  if (typeof test === 'string') return ['/bin/sh', '-c', test];
+  const [kind, ...rest] = test;
+  if (kind === 'NONE' || rest.length === 0) return undefined;
+  return kind === 'CMD' ? rest : ['/bin/sh', '-c', rest.join(' ')];
 }

@@ -55,8 +55,8 @@ export type LowerFacts = {
   readonly process: ProcessFacts;
   readonly accounts: Accounts;
   readonly cgroup: CgroupFacts;
-  /** struct sock_filter[], where the container has a filter. */
-  readonly seccomp?: Uint8Array;
+  /** Where the container has a filter: flags of seccomp(2), and struct sock_filter[]. */
+  readonly seccomp?: { readonly flags: number; readonly filter: Uint8Array };
 };
 
 /** What this process may hand on. */

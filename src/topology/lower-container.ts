@@ -1,14 +1,14 @@
 // The container keys of a node: checked as far as their texts go, and handed on as the file has them. The runner reads them.
 
-import { didYouMean } from '../base/suggest.ts';
-import type { ContainerSpec } from '../model/container.ts';
 import { capabilities } from '../base/capabilities.ts';
+import { didYouMean } from '../base/suggest.ts';
+import { parseDuration, parseSize } from '../base/units.ts';
+import type { ContainerSpec } from '../model/container.ts';
 import type { DraftNode, Lowering } from './draft.ts';
 import { HOST } from './lower-nodes.ts';
 import type { Path } from './problems.ts';
 import { containerKeys } from './schema-container.ts';
 import type { NodeFile } from './schema-node.ts';
-import { parseDuration, parseSize } from '../base/units.ts';
 import { members, quote, readAddress, readPortRange, readUnit } from './values.ts';
 
 /** The container part of a node that has `image` or `rootfs`. */

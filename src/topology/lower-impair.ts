@@ -1,12 +1,12 @@
 // What a wire does to packets: texts with units to numbers. The words are tc-netem(8)'s; the kernel gets them later.
 
+import { parseDuration, parsePercent, parseRate } from '../base/units.ts';
 import type { Impairment } from '../model/lab.ts';
 import type { Lowering } from './draft.ts';
 import { given } from './given.ts';
 import type { Path } from './problems.ts';
 import type { LinkFile } from './schema.ts';
 import type { EndpointFile, ImpairFile } from './schema-interface.ts';
-import { parseDuration, parsePercent, parseRate } from '../base/units.ts';
 import { readUnit } from './values.ts';
 
 /** For each end what happens to packets that leave it: the words of the end over those of the link. */

@@ -4,6 +4,7 @@
 import { ipFamily } from '../base/ip.ts';
 import { type IfName, parseIfName } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
+import { parseDuration } from '../base/units.ts';
 import type { BridgePort, EndRef, Interface, InterfaceType } from '../model/interface.ts';
 import { type DraftInterface, type DraftNode, findInterface, keyPath, type Lowering } from './draft.ts';
 import { given } from './given.ts';
@@ -12,7 +13,6 @@ import { findNode, HOST } from './lower-nodes.ts';
 import { lowerWireguard } from './lower-wireguard.ts';
 import { type Path, pathText } from './problems.ts';
 import type { InterfaceFile } from './schema-interface.ts';
-import { parseDuration } from '../base/units.ts';
 import { quote, readAddress, readMac, readUnit } from './values.ts';
 
 type FileOf<T extends string> = Extract<InterfaceFile, { readonly type: T }>;

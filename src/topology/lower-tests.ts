@@ -1,12 +1,12 @@
 // The entries of `tests:`: which node, one probe, what is expected. Nothing is run here.
 
 import type { NodeName } from '../base/names.ts';
+import { parseDuration } from '../base/units.ts';
 import type { TestProbe, TestSpec } from '../model/test-spec.ts';
 import type { Lowering } from './draft.ts';
 import { HOST } from './lower-nodes.ts';
 import { type Path, pathText } from './problems.ts';
 import type { TestFile } from './schema.ts';
-import { parseDuration } from '../base/units.ts';
 import { quote, readUnit } from './values.ts';
 
 const probes = ['ping', 'tcp', 'udp', 'http', 'run'] as const;

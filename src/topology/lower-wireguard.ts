@@ -1,11 +1,11 @@
 // A WireGuard interface: keys and peers as wg(8) reads them.
 
 import { ipFamily, parseIpAddress, parseIpInterface } from '../base/ip.ts';
+import { parseDuration } from '../base/units.ts';
 import type { InterfaceType, WireguardPeer } from '../model/interface.ts';
 import { type DraftInterface, keyPath, type Lowering } from './draft.ts';
 import type { Path } from './problems.ts';
 import type { InterfaceFile, WireguardPeerFile } from './schema-interface.ts';
-import { parseDuration } from '../base/units.ts';
 import { quote, readAddress, readUnit } from './values.ts';
 
 type WireguardFile = Extract<InterfaceFile, { readonly type: 'wireguard' }>;

@@ -13,10 +13,10 @@ import {
 } from '../base/ip.ts';
 import { type MacAddress, parseMacAddress } from '../base/names.ts';
 import type { Result } from '../base/result.ts';
+import type { UnitProblem } from '../base/units.ts';
 import type { AddressRange, PortRange } from '../model/filter.ts';
 import type { Report } from './draft.ts';
 import type { Path } from './problems.ts';
-import type { UnitProblem } from '../base/units.ts';
 
 /** Where a value stands and where to complain about it. */
 export type At = { readonly report: Report; readonly path: Path };

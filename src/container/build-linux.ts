@@ -1,0 +1,93 @@
+// The part of a runtime configuration that only Linux has: namespaces, devices, resources, sysctls, hidden paths. Pure.
+
+import type { ContainerOptions } from '../model/container-options.ts';
+import { parseDevice } from '../model/container-text.ts';
+import { defaultDeviceRules, defaultSysctls, hostSecrets, maskedPaths, readonlyPaths } from './defaults.ts';
+import type { BuildHost, ContainerNode } from './host.ts';
+import { bytesOf, must } from './options.ts';
+import type { Device, DeviceRule, Linux, Mount, Namespace, Resources } from './runtime-spec.ts';
+
+type LinuxInput = {
+  readonly node: ContainerNode;
+  readonly options: ContainerOptions;
+  readonly host: BuildHost;
+  readonly mounts: readonly Mount[];
+  readonly hidesPaths: boolean;
+};
+
+export function buildLinux(input: LinuxInput): Linux {
+  const { node, options, host } = input;
+  const devices = buildDevices(options, host);
+  const sysctl = buildSysctls(node);
+  return {
+    namespaces: buildNamespaces(node, host),
+    ...(devices.length === 0 ? {} : { devices: devices.map(({ device }) => device) }),
+    cgroupsPath: `/nslab/${host.lab}/${node.name}`,
+    resources: buildResources(options, devices),
+    ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
+    maskedPaths: buildMaskedPaths(input),
+    readonlyPaths: input.hidesPaths ? readonlyPaths : [],
+  };
+}
+
+/** The network one is there with its wires; without a path of it the container is in the machine's own. */
+function buildNamespaces({ place }: ContainerNode, host: BuildHost): Namespace[] {
+  const own = (['pid', 'mount', 'uts', 'ipc', 'cgroup'] as const).map((type) => ({ type }));
+  return place === null ? own : [...own, { type: 'network', path: host.netnsPath(place) }];
+}
+
+type AllowedDevice = { readonly device: Device; readonly access: string };
+
+function buildDevices(options: ContainerOptions, { facts }: BuildHost): AllowedDevice[] {
+  const all = options.privileged === true ? facts.allDevices : [];
+  const own = (options.devices ?? []).flatMap((text) => {
+    const { source, target, access } = must(parseDevice(text));
+    const found = facts.devices.get(source) ?? [];
+    // Those of a folder keep their names below the target.
+    return found.map((device) => {
+      return { device: { ...device, path: `${target}${device.path.slice(source.length)}` }, access };
+    });
+  });
+  const named = new Set(own.map(({ device }) => device.path));
+  return [...all.filter(({ path }) => !named.has(path)).map((device) => ({ device, access: 'rwm' })), ...own];
+}
+
+const CPU_PERIOD = 100_000;
+
+function buildResources(options: ContainerOptions, devices: readonly AllowedDevice[]): Resources {
+  const limit = bytesOf(options.memory);
+  const processors = options.cpu ?? options.cpus;
+  return {
+    devices:
+      options.privileged === true
+        ? [{ allow: true, access: 'rwm' }]
+        : [...defaultDeviceRules, ...devices.map(deviceRule)],
+    // Docker's: as much swap as memory.
+    ...(limit === undefined ? {} : { memory: { limit, swap: 2 * limit } }),
+    ...(processors === undefined
+      ? {}
+      : { cpu: { quota: Math.round(Number(processors) * CPU_PERIOD), period: CPU_PERIOD } }),
+    ...(options.pids === undefined ? {} : { pids: { limit: options.pids > 0 ? options.pids : -1 } }),
+  };
+}
+
+function deviceRule({ device: { type, major, minor }, access }: AllowedDevice): DeviceRule {
+  return { allow: true, type, major, minor, access };
+}
+
+/** Those of the network namespace that the file sets are set with its wires; what is left is of the container's others. */
+function buildSysctls({ place, sysctls = [] }: ContainerNode): Record<string, string> {
+  const given = new Map(sysctls.map(({ key, value }) => [key, value]));
+  const defaults = place === null ? [] : Object.entries(defaultSysctls).filter(([key]) => !given.has(key));
+  return Object.fromEntries([...defaults, ...[...given].filter(([key]) => !key.startsWith('net.'))]);
+}
+
+/** What the file mounts somewhere is meant to be seen. */
+function buildMaskedPaths({ node, host, mounts, hidesPaths }: LinuxInput): string[] {
+  const targets = mounts.map(({ destination }) => destination);
+  const ofMachine = node.container?.rootfs === 'host' ? [...hostSecrets, ...host.facts.hostKeys] : [];
+  return [
+    ...(hidesPaths ? [...maskedPaths, ...host.facts.maskedPaths] : []),
+    ...ofMachine.filter((path) => !targets.includes(path)),
+  ];
+}
