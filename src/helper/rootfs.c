@@ -113,9 +113,10 @@ static int overlay_in_one_text(const Op *op, Failure *failure)
     return open_layer(op, place, failure);
 }
 
-static int clone_root(const Op *op, const char *path, Failure *failure)
+// `recursive`: AT_RECURSIVE or 0.
+static int clone_root(const Op *op, const char *path, unsigned recursive, Failure *failure)
 {
-    int mount = call_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | AT_RECURSIVE);
+    int mount = call_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | recursive);
     struct stat status;
     if (mount < 0) {
         fail_op(failure, op, errno, "%s", path);
@@ -147,10 +148,11 @@ static int mount_overlay(const Op *op, Failure *failure)
         return -1;
     }
     if (!has_upper(op) && lowers->count == 1) {
-        // An overlay needs two layers; one that cannot be written is the same as the directory, read-only.
-        int mount = clone_root(op, lowers->list[0], failure);
+        // An overlay needs two layers; one that cannot be written is the same as the directory, read-only. What is mounted
+        // below it is in no layer.
+        int mount = clone_root(op, lowers->list[0], 0, failure);
         struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
-        if (mount >= 0 && call_mount_setattr(mount, AT_RECURSIVE, &read_only) < 0) {
+        if (mount >= 0 && call_mount_setattr(mount, 0, &read_only) < 0) {
             fail_op(failure, op, errno, "%s", lowers->list[0]);
             close(mount);
             return -1;
@@ -176,7 +178,7 @@ int mount_root(const Program *program, Failure *failure)
         return -1;
     }
     if (overlay != NULL) return mount_overlay(overlay, failure);
-    return attach_root(bind, clone_root(bind, bind->fields[0].text, failure), failure);
+    return attach_root(bind, clone_root(bind, bind->fields[0].text, AT_RECURSIVE, failure), failure);
 }
 
 bool enter_root(int root, Failure *failure)

@@ -49,8 +49,25 @@ static int run_inside(const Init *init, const Program *ops)
     return wait_for(middle);
 }
 
+static int check_files(char **paths)
+{
+    int status = 0;
+    for (char **path = paths; *path != NULL; path++) {
+        Failure failure;
+        cleanup_program Program *program = program_read(*path, &failure);
+        if (program != NULL) {
+            printf("ok %u\n", program->count);
+        } else {
+            printf("error %s\n", failure.text);
+            status = EXIT_HOST;
+        }
+    }
+    return status;
+}
+
 int verb_run_once(int argc, char **argv)
 {
+    if (argc >= 2 && strcmp(argv[1], "--check") == 0) return check_files(argv + 2);
     if (argc != 2 && argc != 3)
         die(EXIT_USAGE, "USAGE", NULL, "usage: nslab-helper _run-once PROGRAM [EXEC]");
     char *environment[] = {NULL};

@@ -52,7 +52,7 @@ static struct mount_attr attributes_of(uint64_t set)
 // would reach the machine instead (CVE-2019-16884). Who asks for /proc by name gets it.
 static bool check_target(const Setup *setup, const Op *op, const char *path, int target)
 {
-    bool asked = strncmp(path, "/proc/", 6) == 0;
+    bool asked = starts_with(path, "/proc") && (path[5] == '/' || path[5] == '\0');
     if (asked || !is_on(target, PROC_SUPER_MAGIC)) return true;
     return fail_op(setup->failure, op, 0, "%s: a symbolic link leads to /proc", path);
 }
@@ -94,9 +94,9 @@ static bool do_mount(Setup *setup, const Op *op)
     // miss.
     bool strict = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
     cleanup_fd int made = make_dir_in_root(setup->root, path, 0755);
-    if (made < 0) return fail_op(setup->failure, op, errno, "%s", path);
-    cleanup_fd int target =
-        open_in_root(setup->root, path, O_PATH | O_DIRECTORY, strict ? RESOLVE_NO_SYMLINKS : 0);
+    cleanup_fd int direct =
+        made >= 0 && strict ? open_in_root(setup->root, path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS) : -1;
+    int target = strict ? direct : made;
     if (target < 0) return fail_op(setup->failure, op, errno, "%s", path);
     if (!check_target(setup, op, path, target) || !attach(setup, op, mount, target)) return false;
     if (strcmp(type, "devpts") == 0 && setup->devpts < 0) {
