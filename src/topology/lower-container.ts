@@ -1,14 +1,29 @@
 // The container keys of a node: checked as far as their texts go, and handed on as the file has them. The runner reads them.
 
 import { capabilities } from '../base/capabilities.ts';
+import type { Result } from '../base/result.ts';
+import { rlimits } from '../base/rlimits.ts';
+import { parseSignal } from '../base/signals.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { parseDuration, parseSize } from '../base/units.ts';
 import type { ContainerSpec } from '../model/container.ts';
+import type { ContainerOptions } from '../model/container-options.ts';
+import {
+  type MountText,
+  parseBind,
+  parseCommand,
+  parseDevice,
+  parseSecurity,
+  parseTmpfs,
+  parseUser,
+  parseVolume,
+  splitVariable,
+  type TextProblem,
+} from '../model/container-text.ts';
 import type { DraftNode, Lowering } from './draft.ts';
 import { HOST } from './lower-nodes.ts';
 import type { Path } from './problems.ts';
 import { containerKeys } from './schema-container.ts';
-import type { NodeFile } from './schema-node.ts';
 import { members, quote, readAddress, readPortRange, readUnit } from './values.ts';
 
 /** The container part of a node that has `image` or `rootfs`. */
@@ -18,10 +33,12 @@ export function lowerContainer(lab: Lowering, node: DraftNode): ContainerSpec | 
   const check = new Checker(lab, node);
   check.all();
   const options: Record<string, unknown> = {};
+  // Typed, so that the schema and the model cannot come to disagree.
+  const values: { readonly [K in keyof ContainerOptions]: ContainerOptions[K] | undefined } = file;
   for (const key of Object.keys(containerKeys)) {
     // What `hosts` means for every node was lowered with it.
     if (key === 'image' || key === 'rootfs' || key === 'extra_hosts') continue;
-    const value = file[key as keyof NodeFile];
+    const value = values[key as keyof ContainerOptions];
     if (value !== undefined) options[key] = value;
   }
   return {
@@ -58,7 +75,15 @@ class Checker {
     this.duration(file.stop_grace_period, ['stop_grace_period']);
     this.healthcheck();
     this.ports();
-    this.binds();
+    this.unsupported();
+    this.commands();
+    this.mounts();
+    this.devices();
+    this.security();
+    this.environment();
+    this.stopSignal();
+    this.hostname();
+    this.user();
     this.restart();
     this.network();
     this.dependencies();
@@ -91,8 +116,9 @@ class Checker {
   private processors(value: string | number | undefined, key: string): void {
     if (value === undefined) return;
     const count = Number(value);
-    if (Number.isFinite(count) && count > 0) return;
-    this.fail(key, `${quote(value)} is not a number of processors`, 'as 0.5 or 2');
+    // A quota of less than a thousandth of a second is refused by the kernel (min_cfs_quota_period).
+    if (Number.isFinite(count) && count >= 0.01) return;
+    this.fail(key, `${quote(value)} is not a number of processors`, 'as 0.5 or 2; 0.01 is the least');
   }
 
   private healthcheck(): void {
@@ -159,18 +185,123 @@ class Checker {
     }
   }
 
-  private binds(): void {
-    for (const [index, bind] of (this.node.file.binds ?? []).entries()) {
-      const [source, target] = bind.split(':');
-      const good = source !== undefined && source !== '' && target?.startsWith('/') === true;
-      if (good) continue;
-      this.lab.report.fail(
-        this.at('binds', index),
-        'VALUE_INVALID',
-        `${quote(bind)} is not SOURCE:TARGET with an absolute target`,
-        'as "./www:/www:ro"',
+  /** What another issue brings is refused, so that no container runs without it. */
+  private unsupported(): void {
+    const { image, ports, userns } = this.node.file;
+    const refuse = (path: Path, message: string, hint: string) =>
+      this.lab.report.add({ code: 'CONTAINER_UNSUPPORTED', message, hint, path, part: 'key' });
+    if (image !== undefined) {
+      refuse(
+        this.at('image'),
+        'images are not supported yet',
+        'write `rootfs: host`, or `rootfs:` and a folder',
       );
     }
+    if (ports !== undefined && ports.length > 0) {
+      refuse(
+        this.at('ports'),
+        'published ports are not supported yet',
+        'a link to `host` reaches the container',
+      );
+    }
+    if (userns !== undefined && userns !== 'host') {
+      refuse(
+        this.at('userns'),
+        'user namespaces are not supported yet',
+        'remove it, or write `userns: host`',
+      );
+    }
+  }
+
+  /** The value of a short form; undefined, once it has been said, when it is not one. */
+  private read<T>(result: Result<T, TextProblem>, path: Path): T | undefined {
+    if (result.ok) return result.value;
+    return this.lab.report.fail(path, 'VALUE_INVALID', result.error.message, result.error.hint);
+  }
+
+  private commands(): void {
+    const { command, entrypoint, healthcheck } = this.node.file;
+    this.read(parseCommand(command), this.at('command'));
+    this.read(parseCommand(entrypoint), this.at('entrypoint'));
+    const test = healthcheck?.test;
+    if (Array.isArray(test) && test.length === 1 && test[0]?.startsWith('CMD') === true) {
+      this.lab.report.fail(this.at('healthcheck', 'test'), 'VALUE_INVALID', 'the check has no command');
+    }
+  }
+
+  private mounts(): void {
+    const { binds = [], volumes = [], tmpfs } = this.node.file;
+    const first = new Map<string, Path>();
+    const add = (result: Result<MountText, TextProblem>, path: Path) => {
+      const mount = this.read(result, path);
+      if (mount === undefined) return;
+      const other = first.get(mount.target);
+      first.set(mount.target, other ?? path);
+      if (other === undefined) return;
+      const related = { message: 'the first one', path: other };
+      const message = `two mounts have the target ${quote(mount.target)}`;
+      this.lab.report.add({ code: 'VALUE_INVALID', message, path, related });
+    };
+    for (const [index, text] of binds.entries()) add(parseBind(text), this.at('binds', index));
+    for (const [index, value] of volumes.entries()) add(parseVolume(value), this.at('volumes', index));
+    for (const { value, path } of members<string>(tmpfs, this.at('tmpfs'))) add(parseTmpfs(value), path);
+  }
+
+  private devices(): void {
+    for (const [index, text] of (this.node.file.devices ?? []).entries())
+      this.read(parseDevice(text), this.at('devices', index));
+  }
+
+  private security(): void {
+    for (const [index, text] of (this.node.file.security_opt ?? []).entries()) {
+      const path = this.at('security_opt', index);
+      const module = /^(apparmor|label|selinux)\b/.exec(text)?.[1];
+      if (module === undefined) this.read(parseSecurity(text), path);
+      else {
+        const message = `${quote(text)}: nslab does not use ${module === 'apparmor' ? 'AppArmor' : 'SELinux'}`;
+        this.lab.report.fail(path, 'CONTAINER_UNSUPPORTED', message, 'remove it');
+      }
+    }
+  }
+
+  private environment(): void {
+    const { env } = this.node.file;
+    if (env === undefined) return;
+    const isList = Array.isArray(env);
+    const entries = isList
+      ? (env as readonly string[]).map((line, index) => [splitVariable(line).name, index] as const)
+      : Object.keys(env).map((name) => [name, name] as const);
+    for (const [name, step] of entries) {
+      if (/^[^\s=]+$/.test(name)) continue;
+      this.lab.report.add({
+        code: 'VALUE_INVALID',
+        message: `${quote(name)} is not the name of a variable`,
+        path: this.at('env', step),
+        part: isList ? 'value' : 'key',
+      });
+    }
+  }
+
+  private stopSignal(): void {
+    const { stop_signal: signal } = this.node.file;
+    if (signal === undefined) return;
+    const parsed = parseSignal(signal);
+    if (!parsed.ok) this.fail('stop_signal', `${quote(signal)} ${parsed.error}`, 'as SIGTERM, INT or 15');
+  }
+
+  private hostname(): void {
+    const { hostname } = this.node.file;
+    if (hostname === undefined || /^[A-Za-z0-9]([A-Za-z0-9._-]{0,63})$/.test(hostname)) return;
+    this.fail(
+      'hostname',
+      `${quote(hostname)} is not a host name`,
+      'letters, digits, "-" and ".", 64 characters at most',
+    );
+  }
+
+  private user(): void {
+    const { user } = this.node.file;
+    if (user !== undefined) this.read(parseUser(user), this.at('user'));
   }
 
   private restart(): void {
@@ -236,10 +367,23 @@ class Checker {
   }
 
   private limits(): void {
-    for (const [name, limit] of Object.entries(this.node.file.ulimits ?? {})) {
+    const { ulimits = {}, pids } = this.node.file;
+    for (const [name, limit] of Object.entries(ulimits)) {
+      const path = this.at('ulimits', name);
       const { soft, hard } = typeof limit === 'number' ? { soft: limit, hard: limit } : limit;
-      if (hard === -1 || (soft !== -1 && soft <= hard)) continue;
-      this.lab.report.fail(this.at('ulimits', name), 'VALUE_RANGE', 'the soft limit is above the hard one');
+      if (!rlimits.has(name)) {
+        const hint = didYouMean(name, rlimits.keys()) ?? [...rlimits.keys()].join(', ');
+        const message = `${quote(name)} is not a resource limit`;
+        this.lab.report.add({ code: 'VALUE_UNKNOWN', message, hint, path, part: 'key' });
+      } else if (![soft, hard].every((value) => Number.isSafeInteger(value) && value >= -1)) {
+        this.lab.report.fail(path, 'VALUE_RANGE', 'a limit is a whole number, or -1 for none');
+      } else if (hard !== -1 && (soft === -1 || soft > hard)) {
+        this.lab.report.fail(path, 'VALUE_RANGE', 'the soft limit is above the hard one');
+      }
+    }
+    // PID_MAX_LIMIT, linux/threads.h.
+    if (pids !== undefined && (pids < -1 || pids > 4_194_304)) {
+      this.fail('pids', `${pids} is not a number of processes`, 'up to 4194304, or -1 for no limit');
     }
   }
 }

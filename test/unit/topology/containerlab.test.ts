@@ -16,15 +16,14 @@ topology:
   nodes:
     h1:
       kind: linux
-      image: "alpine:3"
+      rootfs: host
       exec: [ "ip addr add 10.0.0.1/24 dev eth1" ]
       binds: [ "./x:/x:ro" ]
-      ports: [ "8080:80" ]
       env: { A: node }
       cpu: 0.5
       memory: 256MB
       sysctls: { net.ipv4.ip_forward: 1 }
-    h2: { kind: linux, group: servers, cmd: sleep 1d, image: "busybox:1", mgmt-ipv4: 172.80.80.9 }
+    h2: { kind: linux, group: servers, cmd: sleep 1d, rootfs: host, mgmt-ipv4: 172.80.80.9 }
     br1: { kind: bridge }
   links:
     - endpoints: [ "h1:eth1", "br1:eth1" ]
@@ -80,11 +79,11 @@ describe('a containerlab file', () => {
 
   it('inherits the defaults of all nodes last', () => {
     const lab = labOf(
-      'topology: { defaults: { image: x, env: { A: 1, B: 1 } }, nodes: { a: { image: y, env: { A: 2 } }, b: } }',
+      'topology: { defaults: { rootfs: x, env: { A: 1, B: 1 } }, nodes: { a: { rootfs: y, env: { A: 2 } }, b: } }',
     );
     const env = { ...(nodeOf(lab, 'a').container?.options['env'] as object) };
     assert.deepEqual(
-      [nodeOf(lab, 'a').container?.image, nodeOf(lab, 'b').container?.image, env],
+      [nodeOf(lab, 'a').container?.rootfs, nodeOf(lab, 'b').container?.rootfs, env],
       ['y', 'x', { A: 2, B: 1 }],
     );
   });
@@ -101,17 +100,21 @@ describe('a containerlab file', () => {
   });
 
   it('has its problems at the places of the file', () => {
+    assert.deepEqual(
+      errorsOf('topology: { kinds: { linux: { image: x } }, nodes: { a: { kind: linux } } }'),
+      ['CONTAINER_UNSUPPORTED topology.kinds.linux.image'],
+    );
     assert.deepEqual(errorsOf(small('imge: x')), ['UNKNOWN_KEY topology.nodes.a.imge']);
-    assert.deepEqual(errorsOf(small('image: x, shm-size: 64')), ['UNIT_MISSING topology.nodes.a.shm-size']);
+    assert.deepEqual(errorsOf(small('rootfs: x, shm-size: 64')), ['UNIT_MISSING topology.nodes.a.shm-size']);
     assert.deepEqual(errorsOf(small('', '[ { endpoints: [ "a:e", "c:e" ] } ]')), [
       'NODE_UNDEFINED topology.links[0].endpoints[1]',
     ]);
     assert.deepEqual(
-      errorsOf('topology: { kinds: { linux: { image: x, memory: 5 } }, nodes: { a: { kind: linux } } }'),
+      errorsOf('topology: { kinds: { linux: { rootfs: x, memory: 5 } }, nodes: { a: { kind: linux } } }'),
       ['UNIT_MISSING topology.kinds.linux.memory'],
     );
     assert.deepEqual(
-      errorsOf('topology: { nodes: { a: { image: x, env: { A: [1] } } }, defaults: { env: { B: c } } }'),
+      errorsOf('topology: { nodes: { a: { rootfs: x, env: { A: [1] } } }, defaults: { env: { B: c } } }'),
       ['WRONG_TYPE topology.nodes.a.env.A'],
     );
   });
@@ -127,7 +130,7 @@ describe('a containerlab file', () => {
   it('is refused where a key would be ignored that matters', () => {
     for (const key of ['startup-config: x', 'license: x', 'runtime: podman', 'cpu-set: "0-1"']) {
       const [name] = key.split(':');
-      assert.deepEqual(errorsOf(small(`image: x, ${key}`)), [`KEY_UNSUPPORTED topology.nodes.a.${name}`]);
+      assert.deepEqual(errorsOf(small(`rootfs: x, ${key}`)), [`KEY_UNSUPPORTED topology.nodes.a.${name}`]);
     }
     assert.deepEqual(
       errorsOf(

@@ -59,11 +59,11 @@ describe('a topology file', () => {
   it('tells where a path of the lab stands, also under the wrapper of containerlab', () => {
     const plain = loadText('name: x\nnodes:\n  a: {}\n', { path: 'x', env: {} });
     assert.equal(plain.locate('nodes.a').line, 3);
-    const wrapped = loadText('name: x\ntopology:\n  nodes:\n    a: { image: y, cmd: z }\n', {
+    const wrapped = loadText('name: x\ntopology:\n  nodes:\n    a: { rootfs: y, cmd: z }\n', {
       path: 'x',
       env: {},
     });
-    assert.deepEqual([wrapped.locate('nodes.a').line, wrapped.locate('nodes.a.command').col], [4, 25]);
+    assert.deepEqual([wrapped.locate('nodes.a').line, wrapped.locate('nodes.a.command').col], [4, 26]);
   });
 
   it('with one mistake is that mistake, with several says how many', () => {

@@ -73,7 +73,7 @@ tests:
 describe('node kinds', () => {
   it('follow from what is there', () => {
     const lab = labOf(
-      'nodes: { n: , l: { kind: linux }, i: { image: alpine }, f: { rootfs: host }, r: { kind: router, image: frr }, s: { kind: bridge } }',
+      'nodes: { n: , l: { kind: linux }, i: { rootfs: /srv/i }, f: { rootfs: host }, r: { kind: router, rootfs: host }, s: { kind: bridge } }',
     );
     assert.deepEqual(
       lab.nodes.map(({ kind }) => kind),
@@ -101,7 +101,7 @@ describe('node kinds', () => {
     assert.deepEqual(errorsOf('nodes: { host: { hosts: { x: 10.0.0.1 } } }'), [
       'KEY_UNSUPPORTED nodes.host.hosts',
     ]);
-    assert.deepEqual(errorsOf('nodes: { a: { kind: netns, image: alpine } }'), [
+    assert.deepEqual(errorsOf('nodes: { a: { kind: netns, rootfs: host } }'), [
       'INTERFACE_CONFLICT nodes.a.kind',
     ]);
     assert.deepEqual(errorsOf('nodes: { "a b": {} }'), ['NAME_INVALID nodes["a b"]']);
@@ -475,7 +475,7 @@ describe('sysctls', () => {
     assert.deepEqual(errorsOf('nodes: { a: { sysctls: { kernel.shmmax: 1 } } }'), [
       'SYSCTL_INVALID nodes.a.sysctls["kernel.shmmax"]',
     ]);
-    assert.deepEqual(keys('image: alpine, sysctls: { kernel.shmmax: 1 }'), ['kernel.shmmax=1']);
+    assert.deepEqual(keys('rootfs: host, sysctls: { kernel.shmmax: 1 }'), ['kernel.shmmax=1']);
     assert.deepEqual(errorsOf('nodes: { a: { sysctls: { "net..x": 1 } } }'), [
       'SYSCTL_INVALID nodes.a.sysctls["net..x"]',
     ]);
@@ -533,7 +533,7 @@ describe('names', () => {
     assert.deepEqual(hosts('hosts: [ "10.0.0.2 db db.lab" ]'), [
       { address: '10.0.0.2', names: ['db', 'db.lab'] },
     ]);
-    assert.deepEqual(hosts('image: alpine, extra_hosts: [ "db:10.0.0.2", "six=fd00::2" ]'), [
+    assert.deepEqual(hosts('rootfs: host, extra_hosts: [ "db:10.0.0.2", "six=fd00::2" ]'), [
       ...db,
       { address: 'fd00::2', names: ['six'] },
     ]);
@@ -620,27 +620,61 @@ describe('tests', () => {
 });
 
 describe('container keys', () => {
-  const bad = (text: string) => errorsOf(`nodes: { a: { image: alpine, ${text} } }`);
+  const bad = (text: string) => errorsOf(`nodes: { a: { rootfs: host, ${text} } }`);
 
   it('are handed on as they stand', () => {
-    const container = nodeOf(
-      labOf(
-        'nodes: { a: { image: alpine, cpu: 0.5, memory: 64MB, ports: [ "8081:80/tcp", "127.0.0.1:80:80", "[::1]:8000-8001:80-81/udp", 443 ] } }',
-      ),
+    const { container } = nodeOf(
+      labOf('nodes: { a: { rootfs: ./root, cpu: 0.5, memory: 64MB, binds: [ "./x:/x:ro" ], user: 1000 } }'),
       'a',
-    ).container;
-    assert.equal(container?.image, 'alpine');
-    assert.deepEqual(container?.options, {
-      cpu: 0.5,
-      memory: '64MB',
-      ports: ['8081:80/tcp', '127.0.0.1:80:80', '[::1]:8000-8001:80-81/udp', 443],
-    });
+    );
+    assert.equal(container?.rootfs, './root');
+    assert.deepEqual(container?.options, { cpu: 0.5, memory: '64MB', binds: ['./x:/x:ro'], user: 1000 });
+  });
+
+  it('of a later version of nslab are refused at their places, and so are what nslab does not use', () => {
+    assert.deepEqual(errorsOf('nodes: { a: { image: alpine } }'), ['CONTAINER_UNSUPPORTED nodes.a.image']);
+    assert.deepEqual(bad('ports: [ "80:80" ]'), ['CONTAINER_UNSUPPORTED nodes.a.ports']);
+    assert.deepEqual(bad('userns: auto'), ['CONTAINER_UNSUPPORTED nodes.a.userns']);
+    assert.deepEqual(bad('security_opt: [ "apparmor=unconfined", "label:disable" ]'), [
+      'CONTAINER_UNSUPPORTED nodes.a.security_opt[0]',
+      'CONTAINER_UNSUPPORTED nodes.a.security_opt[1]',
+    ]);
+    assert.deepEqual(bad('userns: host, ports: []'), []);
+  });
+
+  it('that would only fail when the container starts are refused with the file', () => {
+    const invalid: readonly (readonly [string, string])[] = [
+      ['ulimits: { nofiles: 5 }', 'VALUE_UNKNOWN nodes.a.ulimits.nofiles'],
+      ['ulimits: { nofile: 1.5 }', 'VALUE_RANGE nodes.a.ulimits.nofile'],
+      ['ulimits: { nofile: { soft: -1, hard: 2 } }', 'VALUE_RANGE nodes.a.ulimits.nofile'],
+      ['devices: [ tun ]', 'VALUE_INVALID nodes.a.devices[0]'],
+      ['devices: [ "/dev/a:/dev/b:x" ]', 'VALUE_INVALID nodes.a.devices[0]'],
+      ['binds: [ "/x:/y:reed-only" ]', 'VALUE_INVALID nodes.a.binds[0]'],
+      ['binds: [ "/x:/proc/sys" ]', 'VALUE_INVALID nodes.a.binds[0]'],
+      ['binds: [ "/x:/y" ], tmpfs: /z/../y', 'VALUE_INVALID nodes.a.tmpfs'],
+      ['volumes: [ "a b:/y" ]', 'VALUE_INVALID nodes.a.volumes[0]'],
+      ['volumes: [ { type: bind, target: /y } ]', 'VALUE_INVALID nodes.a.volumes[0]'],
+      ['tmpfs: [ "/tmp:size=many" ]', 'VALUE_INVALID nodes.a.tmpfs[0]'],
+      ['command: "echo a; echo b"', 'VALUE_INVALID nodes.a.command'],
+      [`entrypoint: "sh -c 'x"`, 'VALUE_INVALID nodes.a.entrypoint'],
+      ['healthcheck: { test: [ CMD ] }', 'VALUE_INVALID nodes.a.healthcheck.test'],
+      ['security_opt: [ "seccomp" ]', 'VALUE_INVALID nodes.a.security_opt[0]'],
+      ['stop_signal: SIGFOO', 'VALUE_INVALID nodes.a.stop_signal'],
+      ['user: "1:"', 'VALUE_INVALID nodes.a.user'],
+      ['user: -1', 'VALUE_INVALID nodes.a.user'],
+      ['user: 4294967295', 'VALUE_INVALID nodes.a.user'],
+      ['hostname: "a b"', 'VALUE_INVALID nodes.a.hostname'],
+      ['env: [ "=x" ]', 'VALUE_INVALID nodes.a.env[0]'],
+      ['pids: -2', 'VALUE_INVALID nodes.a.pids'],
+      ['cpu: 0.001', 'VALUE_INVALID nodes.a.cpu'],
+    ];
+    for (const [text, expected] of invalid) assert.deepEqual(bad(text), [expected], text);
   });
 
   it('are checked as far as their texts go', () => {
     assert.deepEqual(bad('memory: 64'), ['UNIT_MISSING nodes.a.memory']);
-    assert.deepEqual(bad('ports: [ "a:b" ]'), ['VALUE_INVALID nodes.a.ports[0]']);
-    assert.deepEqual(bad('ports: [ "8000-8002:80-81" ]'), ['VALUE_INVALID nodes.a.ports[0]']);
+    assert.ok(bad('ports: [ "a:b" ]').includes('VALUE_INVALID nodes.a.ports[0]'));
+    assert.ok(bad('ports: [ "8000-8002:80-81" ]').includes('VALUE_INVALID nodes.a.ports[0]'));
     assert.deepEqual(bad('binds: [ "/x" ]'), ['VALUE_INVALID nodes.a.binds[0]']);
     assert.deepEqual(bad('restart: sometimes'), ['VALUE_INVALID nodes.a.restart']);
     assert.deepEqual(bad('depends_on: [ nope ]'), ['NODE_UNDEFINED nodes.a.depends_on[0]']);
