@@ -1,7 +1,7 @@
-// `nslab-helper _attach [--no-stdin] [--detach-keys KEYS] DIR`: shows a running container's output and gives
-// it what is typed, until it ends (its exit status is ours), the keys are typed (0), or the monitor drops us.
-// The terminal is raw only when the container has one of its own; without one, signals are passed on as
-// `kill` requests.
+// `nslab-helper _attach [--start] [--no-stdin] [--detach-keys KEYS] DIR`: shows a running container's output
+// and gives it what is typed, until it ends (its exit status is ours), the keys are typed (0), or the monitor
+// drops us. The terminal is raw only when the container has one of its own; without one, signals are passed
+// on as `kill` requests.
 
 #include "common.h"
 #include "control.h"
@@ -25,7 +25,7 @@ typedef struct {
     char packet[STREAM_MAX + 1];
 } Attached;
 
-static const char usage[] = "usage: nslab-helper _attach [--no-stdin] [--detach-keys KEYS] DIR";
+static const char usage[] = "usage: nslab-helper _attach [--start] [--no-stdin] [--detach-keys KEYS] DIR";
 
 static void write_all(int fd, const char *bytes, size_t length)
 {
@@ -150,6 +150,19 @@ static void connect_stream(Attached *attached)
     attached->has_terminal = strcmp(answer, "ok tty") == 0 && attached->has_stdin && isatty(STDIN_FILENO);
 }
 
+// The command of a container that waits at its gate begins only now, so that nothing it prints is missed.
+static void start_container(const Attached *attached)
+{
+    cleanup_fd int fd = control_connect(attached->dir);
+    char answer[CONTROL_TEXT_MAX + 1];
+    ssize_t length = fd < 0 || send(fd, "start", strlen("start"), MSG_NOSIGNAL) < 0
+                         ? -1
+                         : TEMP_FAILURE_RETRY(recv(fd, answer, CONTROL_TEXT_MAX, 0));
+    if (length <= 0) die(EXIT_HOST, "HOST_REFUSED", NULL, "the monitor does not answer");
+    answer[length] = '\0';
+    if (!starts_with(answer, "ok")) die(EXIT_HOST, "HOST_REFUSED", NULL, "%s", answer);
+}
+
 static int relay(Attached *attached)
 {
     for (;;) {
@@ -173,9 +186,12 @@ int verb_attach(int argc, char **argv)
 {
     Attached attached = {.has_stdin = true};
     const char *keys = "ctrl-p,ctrl-q";
+    bool starts = false;
     int i = 1;
     for (; i < argc && starts_with(argv[i], "--"); i++) {
-        if (strcmp(argv[i], "--no-stdin") == 0) {
+        if (strcmp(argv[i], "--start") == 0) {
+            starts = true;
+        } else if (strcmp(argv[i], "--no-stdin") == 0) {
             attached.has_stdin = false;
         } else if (strcmp(argv[i], "--detach-keys") == 0 && i + 1 < argc) {
             keys = argv[++i];
@@ -190,6 +206,7 @@ int verb_attach(int argc, char **argv)
     if (attached.dir < 0) die_errno("open %s", quoted(argv[i]));
     attached.signals = open_signals();
     connect_stream(&attached);
+    if (starts) start_container(&attached);
     if (attached.has_terminal && !make_terminal_raw()) attached.has_terminal = false;
     send_size(&attached);
     int status = relay(&attached);

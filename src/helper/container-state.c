@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -58,7 +59,9 @@ int open_process(pid_t pid, uint64_t start)
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0) return -1;
     // After the pidfd is open its pid is not given away, so the comparison stays true.
-    if (process_start(pid) == start) return fd;
+    // A zombie's pidfd is readable: it has ended, only nobody has reaped it yet.
+    struct pollfd ended = {.fd = fd, .events = POLLIN};
+    if (process_start(pid) == start && poll(&ended, 1, 0) == 0) return fd;
     close(fd);
     errno = ESRCH;
     return -1;

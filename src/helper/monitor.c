@@ -13,10 +13,13 @@
 #include "signals.h"
 
 #include <fcntl.h>
+#include <link.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,7 +33,8 @@ enum {
     FREEZE_TRY_MS = 5,
     FREEZE_MS = 10000,
     PARTIAL_MS = 100, // how long a piece of a line waits for its end before it is logged
-    HANGUP_MS = 200,  // how often a terminal that nobody has open is looked at
+    DEFAULT_GRACE_MS = 10000,
+    HANGUP_MS = 200, // how often a terminal that nobody has open is looked at
     CANNOT_START = 128,
 };
 
@@ -409,6 +413,11 @@ static void begin_stop(Monitor *monitor, uint64_t grace, int number)
     if (monitor->kill_at == 0 || end < monitor->kill_at) monitor->kill_at = end;
 }
 
+static uint64_t stop_grace(const Monitor *monitor)
+{
+    return program_find(monitor->program, OP_STOP) == NULL ? DEFAULT_GRACE_MS : setting(monitor, OP_STOP, 1);
+}
+
 static int stop_signal(const Monitor *monitor)
 {
     uint64_t number = setting(monitor, OP_STOP, 0);
@@ -424,7 +433,7 @@ static void request_stop(Monitor *monitor, Client *client, const char *grace_tex
     int number = is_default ? stop_signal(monitor) : parse_signal(signal_text);
     if ((end != NULL && *end != '\0') || grace > INT32_MAX || number < 0)
         return client_answer(client, "error stop: not a time in ms or not a signal");
-    if (grace == 0) grace = setting(monitor, OP_STOP, 1);
+    if (grace == 0) grace = stop_grace(monitor);
     monitor->stopped = true;
     client->mode = WAITS_STOP;
     if (monitor->state.status == RESTARTING) return stop_restarting(monitor);
@@ -684,14 +693,32 @@ static void take_signals(Monitor *monitor)
         if (info.ssi_signo != SIGTERM) continue;
         monitor->ending = true;
         monitor->restart_at = 0;
-        if (monitor->alive) begin_stop(monitor, setting(monitor, OP_STOP, 1), stop_signal(monitor));
+        if (monitor->alive) begin_stop(monitor, stop_grace(monitor), stop_signal(monitor));
     }
     reap(monitor);
+}
+
+// Making a container runs through most of this program; watching one needs a small part. What is not needed
+// any more is not kept mapped: it is in the page cache, for whoever makes the next one.
+static void forget_code(void)
+{
+    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    size_t count = getauxval(AT_PHNUM);
+    uintptr_t page = (uintptr_t)getpagesize() - 1;
+    // Of a program that is not linked at fixed addresses only the loader knows where the parts are.
+    for (size_t i = 0; headers != NULL && i < count; i++) {
+        uintptr_t from = headers[i].p_vaddr & ~page,
+                  to = (headers[i].p_vaddr + headers[i].p_memsz + page) & ~page;
+        if (headers[i].p_type == PT_INTERP || headers[i].p_type == PT_DYNAMIC) return;
+        if (headers[i].p_type != PT_LOAD || (headers[i].p_flags & PF_W) != 0) continue;
+        madvise((void *)from, to - from, MADV_DONTNEED);
+    }
 }
 
 static void watch(Monitor *monitor)
 {
     struct pollfd polled[POLLED];
+    forget_code();
     while (monitor->alive || !monitor->ending) {
         fill_polled(monitor, polled);
         if (poll(polled, POLLED, next_timeout(monitor)) > 0) {
@@ -765,12 +792,16 @@ static void end_monitor(Monitor *monitor)
 
 void run_monitor(const char *path, bool held, int report)
 {
+    // Its large parts stay untouched until they are needed.
     static Monitor monitor;
-    monitor = (Monitor){
-        .path = path, .outputs = {-1, -1}, .input = -1, .log = {.fd = -1}, .health = {.output = -1}};
+    monitor.path = path;
+    monitor.outputs[0] = monitor.outputs[1] = monitor.input = -1;
+    monitor.log.fd = monitor.health.output = -1;
     monitor.streams[0].name = "stdout";
     monitor.streams[1].name = "stderr";
-    monitor.state = (ContainerState){.status = CREATED, .exit = -1, .monitor = getpid()};
+    monitor.state.status = CREATED;
+    monitor.state.exit = -1;
+    monitor.state.monitor = getpid();
     monitor.state.monitor_start = process_start(getpid());
     leave_caller();
     open_monitor(&monitor, report);

@@ -16,7 +16,8 @@ static FILE *open_accounts(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat status;
-    bool good = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= ACCOUNTS_MAX;
+    bool good =
+        fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= ACCOUNTS_MAX;
     FILE *file = good ? fdopen(fd, "r") : NULL;
     if (file == NULL && fd >= 0) close(fd);
     return file;

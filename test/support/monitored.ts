@@ -12,7 +12,12 @@ const WAIT_MS = 20_000;
 const POLL_MS = 10;
 
 export type Answer = { readonly text: string; readonly status: number | null };
-export type LogLine = { readonly time: string; readonly stream: string; readonly kind: string; readonly text: string };
+export type LogLine = {
+  readonly time: string;
+  readonly stream: string;
+  readonly kind: string;
+  readonly text: string;
+};
 
 export type Monitored = Disposable & {
   readonly folder: string;
@@ -39,7 +44,10 @@ export async function eventually(what: string, isSo: () => boolean): Promise<voi
   }
 }
 
-export function startAll(...words: readonly string[]): { readonly status: number | null; readonly stdout: string } {
+export function startAll(...words: readonly string[]): {
+  readonly status: number | null;
+  readonly stdout: string;
+} {
   const { status, stdout, stderr } = spawnSync(helperPath(), ['_start', ...words], {
     encoding: 'utf8',
     timeout: 60_000,
@@ -69,7 +77,7 @@ function readLog(path: string): LogLine[] {
     .split('\n')
     .slice(0, -1)
     .map((line) => {
-      const match = /^(\S+) (stdout|stderr) ([FP]) ([^]*)$/.exec(line);
+      const match = /^(\S+) (stdout|stderr) ([FP]) ([\s\S]*)$/.exec(line);
       if (match === null) throw new Error(`not a line of the log: ${JSON.stringify(line)}`);
       const [, time = '', stream = '', kind = '', rest = ''] = match;
       return { time, stream, kind, text: rest };
@@ -135,11 +143,14 @@ export function monitored(options: { log?: { bytes: bigint; files: number } } = 
   };
 }
 
-/** Bytes of memory that no other process shares. */
-export function privateMemory(pid: number): number {
+/** Bytes of memory that no other process shares; its pages of files are page cache, and are dropped when memory is short. */
+export function privateMemory(
+  pid: number,
+  kinds: readonly string[] = ['Private_Clean', 'Private_Dirty'],
+): number {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const of = (key: string): number => Number(new RegExp(`^${key}: +(\\d+) kB$`, 'm').exec(text)?.[1]);
-  return (of('Private_Clean') + of('Private_Dirty')) * 1024;
+  return kinds.reduce((sum, key) => sum + of(key), 0) * 1024;
 }
 
 export function isAlive(pid: number): boolean {
@@ -165,4 +176,3 @@ export function makeCgroup(directory: string): Disposable & { readonly directory
     },
   };
 }
-
