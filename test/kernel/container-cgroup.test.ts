@@ -15,9 +15,12 @@ import {
   removeCgroup,
   thawCgroup,
 } from '../../src/container/cgroup/cgroup.ts';
+import { deviceProgram } from '../../src/container/cgroup/device-program.ts';
 import { hierarchyOf, readHierarchies } from '../../src/container/cgroup/hierarchies.ts';
 import { readStats } from '../../src/container/cgroup/stats.ts';
+import { CGROUP_FLAG_V2 } from '../../src/container/program-ops.ts';
 import type { Resources } from '../../src/container/runtime-spec.ts';
+import { testContainer } from '../support/program-writer.ts';
 import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
 
 const hierarchies = readHierarchies();
@@ -200,6 +203,29 @@ kernelTest('devices that no rule allows cannot be opened, under v1', async (t) =
   );
   assert.match(text, /^null$/m);
   assert.match(text, /zero.*(Operation not permitted|cannot open)/);
+});
+
+kernelTest('devices that no rule allows cannot be opened, under cgroup2', (t) => {
+  const { v2 } = hierarchies;
+  if (v2 === undefined) return skipKernelLacks(t, 'cgroup2');
+  const path = groupPath(t);
+  create(path, nothing);
+  const directory = join(v2.mount, path);
+  const instructions = deviceProgram([
+    denyAll,
+    { allow: true, type: 'c', access: 'm' },
+    { allow: true, type: 'c', major: 1, minor: 3, access: 'rwm' },
+    { allow: true, type: 'c', major: 1, minor: 5, access: 'r' },
+  ]);
+  using container = testContainer();
+  const { stdout, stderr } = container.sh(
+    'echo a > /dev/null && echo null; head -c 1 /dev/zero | wc -c; echo a > /dev/zero; head -c 1 /dev/full',
+    { op: 'CGROUP', flags: CGROUP_FLAG_V2, directory },
+    { op: 'DEVICES', directory, instructions },
+  );
+  assert.match(stdout, /^null\n1$/m, stderr);
+  assert.match(stderr, /dev\/zero: Operation not permitted/);
+  assert.match(stderr, /'?\/dev\/full'?.*Operation not permitted/);
 });
 
 kernelTest('a frozen group stands still until it is thawed', async (t) => {

@@ -52,14 +52,14 @@ export function createCgroup(
   const writes = [...writesFor(resources, hierarchies), ...deviceWritesFor(resources, hierarchies)];
   try {
     for (const { mount, controllers } of hierarchies.v1) {
-      makeGroups(mount, parts, controllers.includes('cpuset') ? inheritCpuset : undefined);
+      makeGroups(mount, parts, { after: controllers.includes('cpuset') ? inheritCpuset : undefined });
     }
     const { v2 } = hierarchies;
     if (v2 !== undefined) {
       const wanted = new Set(
         writes.map(({ controller }) => controller).filter((c) => v2.controllers.includes(c)),
       );
-      makeGroups(v2.mount, parts, undefined, (parent) => handDown(parent, wanted, v2.mount));
+      makeGroups(v2.mount, parts, { before: (_, parent) => handDown(parent, wanted, v2.mount) });
     }
     const warnings = writes.flatMap((write) => applyWrite(write, parts, hierarchies) ?? []);
     return { facts: factsOf(parts, resources, hierarchies), warnings: [...new Set(warnings)] };
@@ -183,33 +183,48 @@ function deviceWritesFor(resources: Resources, hierarchies: Hierarchies): Write[
   return hierarchyOf(hierarchies, 'devices') === undefined ? [] : deviceWrites(resources);
 }
 
+type EachGroup = (directory: string, parent: string) => void;
+
 /** The folders from `nslab` down to the container's own, which must be new. */
 function makeGroups(
   mount: string,
   parts: readonly string[],
-  afterEach?: (directory: string, parent: string) => void,
-  beforeEach?: (parent: string) => void,
+  { before, after }: { readonly before?: EachGroup | undefined; readonly after?: EachGroup | undefined },
+): void {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      // Mostly the lab has its folder; a second mkdir(2) of it costs as much as the first.
+      if (before === undefined && after === undefined && tryMakeOwn(join(mount, ...parts))) return;
+      makeEachGroup(mount, parts, { before, after });
+      return;
+    } catch (error) {
+      // A `down` of another lab may remove an empty parent at the same moment.
+      if (codeOf(error) !== 'ENOENT' || attempt === 10) throw error;
+    }
+  }
+}
+
+function tryMakeOwn(directory: string): boolean {
+  try {
+    return makeGroup(directory);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function makeEachGroup(
+  mount: string,
+  parts: readonly string[],
+  { before, after }: { readonly before?: EachGroup | undefined; readonly after?: EachGroup | undefined },
 ): void {
   let parent = mount;
   for (const [index, part] of parts.entries()) {
     const directory = join(parent, part);
-    const isOwn = index === parts.length - 1;
-    beforeEach?.(parent);
-    if (!makeGroupAgain(directory, parent) && isOwn) replaceEmpty(directory);
-    afterEach?.(directory, parent);
+    before?.(directory, parent);
+    if (!makeGroup(directory) && index === parts.length - 1) replaceEmpty(directory);
+    after?.(directory, parent);
     parent = directory;
-  }
-}
-
-/** A `down` of another lab may remove the empty parent at the same moment. */
-function makeGroupAgain(directory: string, parent: string): boolean {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return makeGroup(directory);
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT' || attempt === 10) throw error;
-      makeGroup(parent);
-    }
   }
 }
 
