@@ -8,13 +8,7 @@ import type { ErrorCode } from '../base/error-catalogue.ts';
 import { parseDevice } from '../model/container-text.ts';
 import { rootFolder } from './build.ts';
 import { givenMounts } from './build-mounts.ts';
-import type {
-  Accounts,
-  BuildHost,
-  ContainerNode,
-  HostFacts,
-  ProcessFacts,
-} from './host.ts';
+import type { Accounts, BuildHost, ContainerNode, HostFacts, ProcessFacts } from './host.ts';
 import { readInRoot } from './in-root.ts';
 import { listOf, must, optionsOf } from './options.ts';
 import { hostPath } from './paths.ts';
@@ -88,7 +82,7 @@ function readDevices(node: ContainerNode, path: string): readonly Device[] {
 }
 
 /** Docker's: what the container has of its own. */
-const notDevices = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev', 'console']);
+const notDevices = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts', '.udev', 'console', 'ptmx']);
 
 function devicesBelow(folder: string): Device[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
