@@ -1,7 +1,7 @@
-// `nslab-helper _attach [--start] [--no-stdin] [--detach-keys KEYS] DIR`: shows a running container's output
-// and gives it what is typed, until it ends (its exit status is ours), the keys are typed (0), or the monitor
-// drops us. The terminal is raw only when the container has one of its own; without one, signals are passed
-// on as `kill` requests.
+// `nslab-helper _attach [--start] [--no-stdin] [--detach-keys KEYS] DIR`: shows a running
+// container's output and gives it what is typed, until it ends (its exit status is ours), the keys are typed
+// (0), or the monitor drops us. The terminal is raw only when the container has one of its own; without one,
+// signals are passed on as `kill` requests.
 
 #include "common.h"
 #include "control.h"
@@ -67,6 +67,9 @@ static int take_output(const Attached *attached)
 {
     char packet[STREAM_MAX + 2];
     ssize_t length = TEMP_FAILURE_RETRY(recv(attached->socket, packet, sizeof packet - 1, 0));
+    // Told once when the monitor closed without having read all that was typed; what it sent is still to
+    // come.
+    if (length < 0 && errno == ECONNRESET) return GOES_ON;
     if (length <= 0) {
         restore_terminal();
         die(EXIT_HOST, "HOST_REFUSED", "the container runs on if its monitor does: see nslab ps",
@@ -206,9 +209,9 @@ int verb_attach(int argc, char **argv)
     if (attached.dir < 0) die_errno("open %s", quoted(argv[i]));
     attached.signals = open_signals();
     connect_stream(&attached);
-    if (starts) start_container(&attached);
     if (attached.has_terminal && !make_terminal_raw()) attached.has_terminal = false;
     send_size(&attached);
+    if (starts) start_container(&attached);
     int status = relay(&attached);
     restore_terminal();
     return status;

@@ -115,3 +115,13 @@ void clients_settle(Clients *clients)
         }
     }
 }
+
+void clients_end_streams(Clients *clients, const char *text)
+{
+    // A packet of output has its kind in front, and so has this: its first letter.
+    clients_send(clients, *text, text + 1, strlen(text + 1));
+    clients_settle(clients);
+    for (size_t i = 0; i < MAX_CLIENTS; i++) {
+        if (clients->all[i].mode == ATTACHED) client_close(&clients->all[i]);
+    }
+}

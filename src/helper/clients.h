@@ -47,6 +47,8 @@ void client_attach(Client *client);
 void clients_answer(Clients *clients, ClientMode mode, const char *text);
 /// Gives a piece of output to everyone who is attached.
 void clients_send(Clients *clients, char kind, const char *bytes, size_t length);
+/// Tells everyone who is attached how it ended, behind all output, and closes.
+void clients_end_streams(Clients *clients, const char *text);
 /// Tries again with what waits; drops who has stalled.
 void client_resume(Client *client);
 /// True while somebody has not taken the last piece.

@@ -295,12 +295,7 @@ static void tell_exit(Monitor *monitor)
     char text[32];
     snprintf(text, sizeof text, "exit %d", monitor->state.exit);
     clients_answer(&monitor->clients, WAITS_NEXT, text);
-    for (size_t i = 0; i < MAX_CLIENTS; i++) {
-        Client *client = &monitor->clients.all[i];
-        if (client->mode != ATTACHED) continue;
-        client_answer(client, "%s", text);
-        client_close(client);
-    }
+    clients_end_streams(&monitor->clients, text);
     if (monitor->state.status == EXITED) clients_answer(&monitor->clients, WAITS_EXIT, text);
     clients_answer(&monitor->clients, WAITS_STOP, "ok");
     clients_answer(&monitor->clients, WAITS_START, "error the container ended before it ran");
