@@ -59,6 +59,9 @@ static bool is_sealed(void)
 
 void seal_self(char **words, char **environment)
 {
+#ifdef __SANITIZE_ADDRESS__
+    environment = environ; // has the sanitizers' options
+#endif
     if (!is_sealed()) {
         size_t count = 0;
         while (words[count] != NULL)

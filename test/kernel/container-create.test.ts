@@ -35,6 +35,7 @@ import {
   caps,
   device,
   helperPath,
+  machineMounts,
   mount,
   processOps,
   runOnce,
@@ -63,12 +64,12 @@ function output(container: TestContainer, script: string, ...extra: ProgramOp[])
 
 /** Asserts that the container is not made, and why. */
 function assertRefused(container: TestContainer, message: RegExp, ...extra: ProgramOp[]): void {
-  const before = readFileSync('/proc/self/mountinfo', 'utf8');
+  const before = machineMounts();
   const { status, stdout, stderr } = container.sh('echo it runs', ...extra);
   assert.match(stderr, message);
   assert.equal(status, 4, stderr);
   assert.equal(stdout, '');
-  assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before);
+  assert.deepEqual(machineMounts(), before);
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
@@ -190,7 +191,7 @@ kernelTest(
   'the old root is gone: only the program’s mounts are there, and none of them on the machine',
   () => {
     using container = testContainer();
-    const before = readFileSync('/proc/self/mountinfo', 'utf8');
+    const before = machineMounts();
     const points = output(
       container,
       `cut -d' ' -f5 /proc/self/mountinfo; cd /../../..; pwd -P; ls /proc/self/root/.. >/dev/null`,
@@ -206,7 +207,7 @@ kernelTest(
     ]);
     for (const point of points.slice(7, -1)) assert.match(point, /^\/(proc|sys)\//);
     assert.equal(points.at(-1), '/');
-    assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), before);
+    assert.deepEqual(machineMounts(), before);
   },
 );
 

@@ -3,7 +3,7 @@
 // as it likes. Everything is in one folder that goes away with `using`.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeProgram } from '../../src/container/program.ts';
@@ -56,6 +56,13 @@ export function runOnce(...files: readonly string[]): Outcome {
     timeout: 60_000,
   });
   return { status: result.status, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** The machine's mounts, without the places where other tests that run at the same time have theirs. */
+export function machineMounts(): string[] {
+  const others = /^\/(run\/(netns|nslab)|tmp)(\/|$)/;
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+  return lines.filter((line) => !others.test(line.split(' ')[4] ?? ''));
 }
 
 export function mount(fstype: string, target: string, attr: bigint, ...options: string[]): ProgramOp {
