@@ -129,10 +129,8 @@ kernelTest('lines are logged whole, pieces of a line as such, and every byte as 
   const lines = texts(container);
   assert.deepEqual(lines.slice(0, 3), ['P part', 'F end', 'F a\0b\x1b[1m\xff\r']);
   const long = lines.slice(3, -1);
-  assert.deepEqual(
-    long.map((line) => line[0]),
-    ['P', 'F'],
-  );
+  // A piece is logged when its end does not come soon, so on a busy machine there are more of them.
+  assert.match(long.map((line) => line[0]).join(''), /^P+F$/);
   assert.equal(long.map((line) => line.slice(2)).join(''), 'x'.repeat(20_000));
   assert.equal(lines.at(-1), 'P tail');
 });
