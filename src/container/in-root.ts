@@ -48,7 +48,7 @@ export function resolveInRoot(root: string, path: string): string | undefined {
 
 /** The text of the file, or undefined when there is none. @throws Error for what is no ordinary file of at most 1 MiB */
 export function readInRoot(root: string, path: string): string | undefined {
-  const real = realpathSync(root);
+  const real = realpathSync.native(root);
   const at = resolveInRoot(real, path);
   if (at === undefined) return undefined;
   // A FIFO would wait for a writer, and a link was put there since it was looked at.
@@ -69,7 +69,7 @@ function readBounded(fd: number, path: string): Buffer {
   const chunks: Buffer[] = [];
   let total = 0;
   for (;;) {
-    const chunk = Buffer.allocUnsafe(65536);
+    const chunk = Buffer.allocUnsafe(16384);
     const count = readSync(fd, chunk);
     if (count === 0) return Buffer.concat(chunks, total);
     chunks.push(chunk.subarray(0, count));

@@ -54,22 +54,16 @@ function lowerCgroup({ destination, options }: Mount, { mounts }: CgroupFacts): 
   const [first] = mounts;
   if (first === undefined) return [];
   if (first.name === '') return [mountOf(first)];
-  const tmpfs = readMountWords(['nosuid', 'noexec', 'nodev']).attr;
   const folder = {
     op: 'MOUNT',
     fstype: 'tmpfs',
     source: 'cgroup',
     target: destination,
-    attr: tmpfs,
-    options: ['mode=755'],
+    attr: readMountWords(['nosuid', 'noexec', 'nodev']).attr,
+    // Room for the folders of the hierarchies and nothing else, which spares making it read-only afterwards.
+    options: ['mode=755', 'nr_blocks=1', `nr_inodes=${mounts.length + 1}`],
   } as const;
-  // Nothing can be made in it any more once the hierarchies have their folders.
-  const isReadOnly = options.includes('ro');
-  return [
-    folder,
-    ...mounts.map(mountOf),
-    ...(isReadOnly ? [{ op: 'READ_ONLY', path: destination } as const] : []),
-  ];
+  return [folder, ...mounts.map(mountOf)];
 }
 
 const S_IFCHR = 0o020000;

@@ -3,99 +3,139 @@
 
 import { type FieldKind, type OpName, type ProgramOp, programOps } from './program-ops.ts';
 
+/** `NSLP`. */
+const MAGIC = 0x504c534e;
 const VERSION = 1;
 /** PROGRAM_MAX_BYTES of program.h. */
 const MAX_BYTES = 1 << 20;
 
 type FieldValue = number | bigint | string | readonly string[] | readonly number[] | Uint8Array;
 
+const shapes = new Map(
+  Object.entries(programOps).map(([name, { code, fields }]) => {
+    return [name as OpName, { code, fields: Object.entries(fields as Record<string, FieldKind>) }];
+  }),
+);
+
 /** @throws Error where a value does not fit its field: a bug of the caller, who has checked the file's words before */
 export function encodeProgram(ops: readonly ProgramOp[]): Uint8Array {
-  const chunks: Uint8Array[] = [header(ops.length)];
-  for (const op of ops) {
-    const payload = encodeFields(op);
-    const head = Buffer.alloc(8);
-    head.writeUInt16LE(programOps[op.op].code, 0);
-    head.writeUInt16LE(op.flags ?? 0, 2);
-    head.writeUInt32LE(payload.length, 4);
-    chunks.push(head, payload);
-  }
-  const bytes = Buffer.concat(chunks);
-  if (bytes.length > MAX_BYTES)
-    throw new Error(`a program of ${bytes.length} bytes is longer than ${MAX_BYTES}`);
-  return bytes;
+  const writer = new Writer();
+  writer.u32(MAGIC);
+  writer.u16(VERSION);
+  writer.u16(0);
+  writer.u32(ops.length);
+  for (const op of ops) writeOp(writer, op);
+  return writer.bytes();
 }
 
-function header(count: number): Buffer {
-  const bytes = Buffer.alloc(12);
-  bytes.write('NSLP', 0, 'latin1');
-  bytes.writeUInt16LE(VERSION, 4);
-  bytes.writeUInt32LE(count, 8);
-  return bytes;
-}
-
-function fieldsOf(op: OpName): [string, FieldKind][] {
-  return Object.entries(programOps[op].fields);
-}
-
-function encodeFields(op: ProgramOp): Buffer {
+function writeOp(writer: Writer, op: ProgramOp): void {
+  const shape = shapes.get(op.op);
+  if (shape === undefined) throw new Error(`unknown op ${op.op}`);
   const values = op as unknown as Readonly<Record<string, FieldValue>>;
-  return Buffer.concat(
-    fieldsOf(op.op).flatMap(([name, kind]) => {
-      const value = values[name];
-      if (value === undefined) throw new Error(`${op.op} has no ${name}`);
-      return encodeField(kind, value);
-    }),
-  );
+  writer.u16(shape.code);
+  writer.u16(op.flags ?? 0);
+  const start = writer.skipLength();
+  for (const [name, kind] of shape.fields) {
+    const value = values[name];
+    if (value === undefined) throw new Error(`${op.op} has no ${name}`);
+    writer.field(kind, value);
+  }
+  writer.setLength(start);
 }
 
-function encodeField(kind: FieldKind, value: FieldValue): Uint8Array[] {
-  switch (kind) {
-    case 'u32':
-      return [u32(value as number)];
-    case 'i32': {
-      const bytes = Buffer.alloc(4);
-      bytes.writeInt32LE(value as number);
-      return [bytes];
+/** One buffer that grows: a lab of a thousand containers has as many programs of a hundred ops. */
+class Writer {
+  private buffer = Buffer.allocUnsafe(16384);
+  private at = 0;
+
+  bytes(): Uint8Array {
+    if (this.at > MAX_BYTES) throw new Error(`a program of ${this.at} bytes is longer than ${MAX_BYTES}`);
+    return this.buffer.subarray(0, this.at);
+  }
+
+  private room(size: number): number {
+    const { at } = this;
+    this.at += size;
+    if (this.at > this.buffer.length) {
+      const longer = Buffer.allocUnsafe(this.at * 2);
+      this.buffer.copy(longer, 0, 0, at);
+      this.buffer = longer;
     }
-    case 'u64': {
-      const bytes = Buffer.alloc(8);
-      bytes.writeBigUInt64LE(value as bigint);
-      return [bytes];
-    }
-    case 'text':
-      return text(value as string);
-    case 'list': {
-      const list = value as readonly string[];
-      return [u32(list.length), ...list.flatMap(text)];
-    }
-    case 'bytes': {
-      const bytes = value as Uint8Array;
-      return [u32(bytes.length), bytes];
-    }
-    case 'u32list': {
-      const list = value as readonly number[];
-      return [u32(list.length), ...list.map(u32)];
+    return at;
+  }
+
+  u16(value: number): void {
+    const at = this.room(2);
+    this.buffer.writeUInt16LE(value, at);
+  }
+
+  u32(value: number): void {
+    const at = this.room(4);
+    this.buffer.writeUInt32LE(value, at);
+  }
+
+  /** Leaves room for the length of what follows. */
+  skipLength(): number {
+    return this.room(4);
+  }
+
+  setLength(start: number): void {
+    this.buffer.writeUInt32LE(this.at - start - 4, start);
+  }
+
+  private text(value: string): void {
+    if (value.includes('\0')) throw new Error(`a NUL in ${JSON.stringify(value)}`);
+    const length = Buffer.byteLength(value);
+    this.u32(length);
+    const at = this.room(length);
+    this.buffer.write(value, at, length, 'utf8');
+  }
+
+  field(kind: FieldKind, value: FieldValue): void {
+    switch (kind) {
+      case 'u32':
+        this.u32(value as number);
+        break;
+      case 'i32': {
+        const at = this.room(4);
+        this.buffer.writeInt32LE(value as number, at);
+        break;
+      }
+      case 'u64': {
+        const at = this.room(8);
+        this.buffer.writeBigUInt64LE(value as bigint, at);
+        break;
+      }
+      case 'text':
+        this.text(value as string);
+        break;
+      case 'list': {
+        const list = value as readonly string[];
+        this.u32(list.length);
+        for (const one of list) this.text(one);
+        break;
+      }
+      case 'bytes': {
+        const bytes = value as Uint8Array;
+        this.u32(bytes.length);
+        const at = this.room(bytes.length);
+        this.buffer.set(bytes, at);
+        break;
+      }
+      case 'u32list': {
+        const list = value as readonly number[];
+        this.u32(list.length);
+        for (const one of list) this.u32(one);
+        break;
+      }
     }
   }
-}
-
-function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-function text(value: string): Uint8Array[] {
-  if (value.includes('\0')) throw new Error(`a NUL in ${JSON.stringify(value)}`);
-  const bytes = Buffer.from(value, 'utf8');
-  return [u32(bytes.length), bytes];
 }
 
 /** The ops of a program. @throws Error for bytes that encodeProgram() does not make */
 export function decodeProgram(bytes: Uint8Array): ProgramOp[] {
   const reader = new Reader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  if (reader.take(4).toString('latin1') !== 'NSLP') throw new Error('not a program');
+  if (reader.u32() !== MAGIC) throw new Error('not a program');
   if (reader.u16() !== VERSION || reader.u16() !== 0) throw new Error('a program of another version');
   const count = reader.u32();
   const ops: ProgramOp[] = [];
@@ -108,10 +148,10 @@ function decodeOp(reader: Reader): ProgramOp {
   const code = reader.u16();
   const flags = reader.u16();
   const payload = new Reader(reader.take(reader.u32()));
-  const entry = Object.entries(programOps).find(([, shape]) => shape.code === code);
+  const entry = [...shapes].find(([, shape]) => shape.code === code);
   if (entry === undefined) throw new Error(`unknown op ${code}`);
-  const name = entry[0] as OpName;
-  const fields = fieldsOf(name).map(([field, kind]) => [field, payload.field(kind)]);
+  const [name, shape] = entry;
+  const fields = shape.fields.map(([field, kind]) => [field, payload.field(kind)]);
   if (!payload.atEnd()) throw new Error(`${name} is too long`);
   return { op: name, ...(flags === 0 ? {} : { flags }), ...Object.fromEntries(fields) } as ProgramOp;
 }

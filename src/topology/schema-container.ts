@@ -70,7 +70,7 @@ export const containerKeys = {
     v.string(),
     "A folder as root file system, or `host` for an overlay over the machine's own files.",
   ),
-  command: key(words, 'The command; replaces that of the image.'),
+  command: key(words, 'The command; replaces that of the image. A container without any waits for `exec`.'),
   entrypoint: key(words, 'The entry point; replaces that of the image.'),
   env: key(keyValues, 'Environment variables.', [{ A: 'b' }, ['A=b']]),
   env_files: key(words, 'Files of environment variables.'),
