@@ -3,17 +3,16 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { differences } from '../support/fingerprint.ts';
 import { stories } from '../support/kernel-contract.ts';
+import { testProgram } from '../support/programs.ts';
 import { skipKernelLacks, skipUnlessLinkKind, skipUnlessRoot } from '../support/skip.ts';
 
 type Dump = readonly (readonly [string, readonly string[]])[];
 
 function inPrivateMachine(...words: readonly string[]): { before: Dump; answer: unknown } {
-  const program = join(import.meta.dirname, '../support/in-private-machine.ts');
-  const argv = ['--net', '--mount', process.execPath, '--import', 'tsx', program, ...words];
+  const argv = ['--net', '--mount', ...testProgram('in-private-machine.ts'), ...words];
   const { stdout, stderr, status } = spawnSync('unshare', argv, { encoding: 'utf8', maxBuffer: 64 << 20 });
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout) as { before: Dump; answer: unknown };

@@ -1,0 +1,113 @@
+// Runs test files in virtual machines: one boot a file, so that a machine that hangs or dies takes one file with it, and as many
+// machines at a time as there are processors. $NSLAB_VM is the only thing known of the machines: `$NSLAB_VM -- COMMAND` runs
+// COMMAND as root, in this folder, under a kernel with all that the tests want.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { join, relative } from 'node:path';
+import { createInterface } from 'node:readline';
+import { bundleTests } from './bundle.ts';
+import { root } from './nslab.ts';
+import type { Outcome, Tally } from './tally.ts';
+import { MARK } from './vm-reporter.ts';
+
+/** A file that takes longer hangs. Emulated, the longest takes a third of it. */
+const FILE_MINUTES = 30;
+
+/** What takes longest goes first, so that no machine is left alone with it in the end. */
+const longest = ['topologies', 'explain', 'faults', 'cli', 'nfnl-equal', 'random', 'exec'];
+
+/**
+ * As systemd leaves a machine: its mounts are shared (the helper's templates of mount namespaces follow them), and what a program
+ * keeps under /var/lib is on a file system that can carry an overlay.
+ */
+const prelude = [
+  'mount --make-rshared /',
+  'mkdir -p /var/lib/nslab',
+  'mount -t tmpfs -o mode=755 tmpfs /var/lib/nslab',
+  'exec "$@"',
+].join(' && ');
+
+function startMachine(runner: string, bundle: string): ChildProcess {
+  const reporter = join(root, 'dist/vm/support/vm-reporter.mjs');
+  const node = [process.execPath, `--test-reporter=${reporter}`, bundle];
+  const env = {
+    ...process.env,
+    NSLAB_MUST_RUN: 'kernel,e2e',
+    NSLAB_IN_VM: '1',
+    VMRUN_TIMEOUT: String(FILE_MINUTES * 60),
+  };
+  // The runner may be a program with options of its own.
+  const words = ['-c', `exec ${runner} -- "$@"`, 'sh', 'sh', '-c', prelude, 'sh', ...node];
+  return spawn('sh', words, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+type Machine = {
+  readonly status: number | null;
+  readonly outcomes: readonly Outcome[];
+  readonly noise: string;
+};
+
+/** Runs one file to its end; what it prints besides outcomes is told only if it goes wrong. */
+async function runFile(
+  runner: string,
+  { file, bundle, tally }: { readonly file: string; readonly bundle: string; readonly tally: Tally },
+): Promise<Machine> {
+  const machine = startMachine(runner, bundle);
+  if (machine.stdout === null) throw new Error('no stdout');
+  const ended = new Promise<number | null>((resolve, reject) => {
+    machine.once('error', reject).once('close', resolve);
+  });
+  const limit = setTimeout(() => machine.kill(), (FILE_MINUTES + 1) * 60_000);
+  const outcomes: Outcome[] = [];
+  const noise: string[] = [];
+  for await (const line of createInterface({ input: machine.stdout })) {
+    if (line.startsWith(MARK)) {
+      const outcome: Outcome = { ...JSON.parse(line.slice(1)), file };
+      outcomes.push(outcome);
+      tally.add(outcome);
+    } else if (line !== '') {
+      noise.push(line);
+    }
+  }
+  const status = await ended;
+  clearTimeout(limit);
+  return { status, outcomes, noise: noise.slice(-40).join('\n') };
+}
+
+/** Runs all of them and adds up what they came to. Returns the outcomes. */
+export async function runInMachines(
+  runner: string,
+  files: readonly string[],
+  tally: Tally,
+): Promise<Outcome[]> {
+  const bundleOf = await bundleTests(files);
+  const rank = (file: string): number => {
+    const at = longest.findIndex((name) => file.includes(`/${name}.`));
+    return at === -1 ? longest.length : at;
+  };
+  const waiting = [...files].sort((a, b) => rank(a) - rank(b));
+  const all: Outcome[] = [];
+  const lane = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const file = relative(root, next);
+      const start = Date.now();
+      const { status, outcomes, noise } = await runFile(runner, { file, bundle: bundleOf(next), tally });
+      all.push(...outcomes);
+      const failed = outcomes.filter(
+        ({ failure, skip }) => failure !== undefined || skip !== undefined,
+      ).length;
+      // A failed test ends the program with status 1, and has been counted.
+      if (outcomes.length === 0 || (status !== 0 && failed === 0)) {
+        tally.fail(file, `the machine ended with status ${status} after ${outcomes.length} tests\n${noise}`);
+      }
+      const seconds = ((Date.now() - start) / 1000).toFixed(0);
+      process.stdout.write(
+        `${file}: ${outcomes.length - failed} of ${outcomes.length} passed in ${seconds} s\n`,
+      );
+    }
+  };
+  const machines = Number(process.env['NSLAB_VM_MACHINES'] ?? availableParallelism());
+  await Promise.all(Array.from({ length: machines }, lane));
+  return all;
+}
