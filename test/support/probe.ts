@@ -1,28 +1,34 @@
-// Does what an entry of a topology's `tests:` says, with the tools of the machine: ping(8) and Node's own sockets, inside the
+// Does what an entry of a topology's `tests:` says, with the tools of the machine: ping(8) and bash's /dev/tcp, inside the
 // node by `nslab exec`. It is the tests' yardstick for labs, so it shares nothing with nslab's own probes.
 
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TestSpec } from '../../src/model/test-spec.ts';
+import { patience } from './emulated.ts';
 import type { Run, UpLab } from './nslab.ts';
 
 export type Outcome = { readonly ok: boolean; readonly detail: string };
 
 /** How long a packet that is to be answered may take, and how long one waits for none. Seconds. */
-const ANSWER_S = 5;
+const ANSWER_S = patience(5000) / 1000;
 const SILENCE_S = 1;
 
-const connectScript = `
-const [host, port, timeout] = process.argv.slice(1);
-const socket = require('node:net').connect({ host, port: Number(port) });
-const end = (status, word) => { process.stdout.write(word); process.exit(status); };
-setTimeout(() => end(1, 'TIMEOUT'), Number(timeout) * 1000);
-socket.on('connect', () => end(0, 'connected')).on('error', (error) => end(1, error.code));
-`;
+/** What bash prints, as the error codes of errno(3). */
+const refusals: readonly (readonly [RegExp, string])[] = [
+  [/: Connection refused$/m, 'ECONNREFUSED'],
+  [/: No route to host$/m, 'EHOSTUNREACH'],
+  [/: Network is unreachable$/m, 'ENETUNREACH'],
+];
+/** Of timeout(1). */
+const TIMED_OUT = 124;
 
 /** Connects from inside the node; stdout is `connected`, `ECONNREFUSED`, `TIMEOUT`, ... */
 export function connect(lab: UpLab, from: string, to: { host: string; port: number; timeout?: number }): Run {
-  const words = [to.host, String(to.port), String(to.timeout ?? ANSWER_S)];
-  return lab.exec(from, process.execPath, '-e', connectScript, ...words);
+  const bash = ['bash', '-c', 'LC_ALL=C; exec 3<>"/dev/tcp/$0/$1"', to.host, String(to.port)];
+  const done = lab.exec(from, 'timeout', String(to.timeout ?? ANSWER_S), ...bash);
+  if (done.status === 0) return { ...done, stdout: 'connected' };
+  if (done.status === TIMED_OUT) return { ...done, status: 1, stdout: 'TIMEOUT' };
+  const [, code = ''] = refusals.find(([words]) => words.test(done.stderr)) ?? [];
+  return { ...done, stdout: code };
 }
 
 /** One try. */
@@ -55,7 +61,7 @@ function judge({ status, stdout, stderr }: Run, expect: TestSpec['expect']): Out
 
 /** Tries until the test holds or its `within` is over. */
 export async function probe(lab: UpLab, spec: TestSpec): Promise<Outcome> {
-  const deadline = Date.now() + spec.within;
+  const deadline = Date.now() + patience(spec.within);
   for (;;) {
     const outcome = attempt(lab, spec);
     if (outcome.ok || Date.now() >= deadline) return outcome;
