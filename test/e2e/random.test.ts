@@ -12,13 +12,14 @@ import type { Interface } from '../../src/model/interface.ts';
 import type { Lab, Node } from '../../src/model/lab.ts';
 import type { Nexthop, Route } from '../../src/model/route.ts';
 import { loadText } from '../../src/topology/load.ts';
+import { patience, rounds } from '../support/emulated.ts';
 import { assertUnchanged, type Fingerprint, fingerprint } from '../support/fingerprint.ts';
 import { nslabOk } from '../support/nslab.ts';
 import { randomLabYaml } from '../support/random-lab.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
 
-const LABS = 200;
-const BY_COMMAND = 8;
+const LABS = rounds(200, 10);
+const BY_COMMAND = rounds(8, 2);
 
 // biome-ignore lint/suspicious/noExplicitAny: what `ip -j` prints is read field by field
 type Json = any;
@@ -165,14 +166,14 @@ async function upCheckDown(lab: Lab, before: Fingerprint): Promise<void> {
   await assertUnchanged(before, lab.name);
 }
 
-test(`${LABS} random labs go up, are what their files ask for, and leave nothing`, async (t) => {
+test(`random labs go up, are what their files ask for, and leave nothing`, async (t) => {
   if (skipUnlessRoot(t, 'e2e')) return;
   const before = await fingerprint();
   const property = fc.asyncProperty(randomLabYaml('trnd-'), (yaml) => upCheckDown(parse(yaml), before));
   // The time limit is for making a failure smaller; without one a run takes a fraction of it.
   const report = await fc.check(property, {
     numRuns: LABS,
-    interruptAfterTimeLimit: 180_000,
+    interruptAfterTimeLimit: patience(180_000),
     markInterruptAsFailure: true,
   });
   const reason = report.errorInstance instanceof Error ? report.errorInstance.message : '';

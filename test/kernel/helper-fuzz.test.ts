@@ -8,10 +8,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { rounds } from '../support/emulated.ts';
 import { mountsBelow, pinnedLab, sanitizedNslab } from '../support/pinned-lab.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
 
-const RUNS = 300;
+const RUNS = rounds(300, 40);
 
 function kernelTest(title: string, body: (t: TestContext) => void): void {
   test(title, (t) => {

@@ -9,6 +9,7 @@ import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { patience } from '../support/emulated.ts';
 import { throwawayNetns } from '../support/netns.ts';
 import { builtNslab, mountsBelow, pinnedLab, uniqueName } from '../support/pinned-lab.ts';
 import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
@@ -35,9 +36,9 @@ async function stop(child: ChildProcess): Promise<void> {
 }
 
 async function until(what: string, condition: () => boolean): Promise<void> {
-  const end = Date.now() + 20_000;
+  const end = Date.now() + patience(20_000);
   while (!condition()) {
-    if (Date.now() > end) throw new Error(`not within 20 s: ${what}`);
+    if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
     await delay(20);
   }
 }

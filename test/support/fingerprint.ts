@@ -10,6 +10,7 @@ import { type Dirent, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { patience } from './emulated.ts';
 
 const execute = promisify(execFile);
 
@@ -193,7 +194,7 @@ export function differences(before: Fingerprint, after: Fingerprint): string[] {
 }
 
 /** How long what settles by itself may take. */
-const SETTLE_MS = 5000;
+const SETTLE_MS = patience(5000);
 
 /**
  * Fails with the differences unless the machine is as it was. Only processes get a moment to end, since the kernel buries one

@@ -4,6 +4,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { patience } from './emulated.ts';
 import type { ThrowawayNetns } from './netns.ts';
 
 export type Answer = {
@@ -19,7 +20,7 @@ type Target = { readonly proto?: 'tcp' | 'udp'; readonly address: string; readon
 
 const program = fileURLToPath(new URL('./net-agent.mjs', import.meta.url));
 /** Far more than a connection between two namespaces takes, also on a busy machine. */
-const PATIENCE = 10_000;
+const PATIENCE = patience(10_000);
 
 export class NetAgent implements AsyncDisposable {
   readonly #process: ChildProcessByStdio<Writable, Readable, null>;

@@ -6,10 +6,11 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { patience } from './emulated.ts';
 
 export const root = join(import.meta.dirname, '../..');
 const launcher = join(root, 'bin/nslab');
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = patience(120_000);
 
 export type Run = { readonly status: number; readonly stdout: string; readonly stderr: string };
 

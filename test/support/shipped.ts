@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Lab } from '../../src/model/lab.ts';
 import { loadLab } from '../../src/topology/load.ts';
+import { patience } from './emulated.ts';
 import { root } from './nslab.ts';
 import { hasLinkKind, skipKernelLacks } from './skip.ts';
 
@@ -90,7 +91,7 @@ function madeNic(how: Stage = 'used'): AsyncDisposable {
     ip('addr', 'add', '10.5.9.1/24', 'dev', NIC);
     ip('route', 'add', '10.5.10.0/24', 'via', '10.5.9.2', 'dev', NIC, 'metric', '7');
   }
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + patience(5000);
   while (tentative(NIC) || tentative(`${NIC}b`)) {
     if (Date.now() > deadline) throw new Error(`${NIC} has a tentative address for 5 s`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);

@@ -5,8 +5,9 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { patience } from './emulated.ts';
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = patience(20_000);
 
 let driver: string | undefined;
 
