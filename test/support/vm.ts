@@ -1,9 +1,10 @@
 // Runs test files in virtual machines: one boot a file, so that a machine that hangs or dies takes one file with it, and as many
-// machines at a time as there are processors. $NSLAB_VM is the only thing known of the machines: `$NSLAB_VM -- COMMAND` runs
-// COMMAND as root, in this folder, under a kernel with all that the tests want.
+// machines at a time as there are processors, each on its own: an emulated machine with two is half as fast. $NSLAB_VM is the
+// only thing known of the machines: `$NSLAB_VM -- COMMAND` runs COMMAND as root, in this folder, under a kernel with all that the
+// tests want.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { availableParallelism } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { bundleTests } from './bundle.ts';
@@ -28,7 +29,20 @@ const prelude = [
   'exec "$@"',
 ].join(' && ');
 
-function startMachine(runner: string, bundle: string): ChildProcess {
+/** The processors that this process may use: proc_pid_status(5), `0-1,4`. */
+function processors(): number[] {
+  const [, list = '0'] =
+    /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return list.split(',').flatMap((range) => {
+    const [from = 0, to = from] = range.split('-').map(Number);
+    return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  });
+}
+
+/** What a machine is started with. */
+type Place = { readonly runner: string; readonly processor: number };
+
+function startMachine({ runner, processor }: Place, bundle: string): ChildProcess {
   const reporter = join(root, 'dist/vm/support/vm-reporter.mjs');
   const node = [process.execPath, `--test-reporter=${reporter}`, bundle];
   const env = {
@@ -38,7 +52,16 @@ function startMachine(runner: string, bundle: string): ChildProcess {
     VMRUN_TIMEOUT: String(FILE_MINUTES * 60),
   };
   // The runner may be a program with options of its own.
-  const words = ['-c', `exec ${runner} -- "$@"`, 'sh', 'sh', '-c', prelude, 'sh', ...node];
+  const words = [
+    '-c',
+    `exec taskset -c ${processor} ${runner} -- "$@"`,
+    'sh',
+    'sh',
+    '-c',
+    prelude,
+    'sh',
+    ...node,
+  ];
   return spawn('sh', words, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
@@ -50,10 +73,10 @@ type Machine = {
 
 /** Runs one file to its end; what it prints besides outcomes is told only if it goes wrong. */
 async function runFile(
-  runner: string,
+  place: Place,
   { file, bundle, tally }: { readonly file: string; readonly bundle: string; readonly tally: Tally },
 ): Promise<Machine> {
-  const machine = startMachine(runner, bundle);
+  const machine = startMachine(place, bundle);
   if (machine.stdout === null) throw new Error('no stdout');
   const ended = new Promise<number | null>((resolve, reject) => {
     machine.once('error', reject).once('close', resolve);
@@ -88,11 +111,14 @@ export async function runInMachines(
   };
   const waiting = [...files].sort((a, b) => rank(a) - rank(b));
   const all: Outcome[] = [];
-  const lane = async (): Promise<void> => {
+  const lane = async (processor: number): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const file = relative(root, next);
       const start = Date.now();
-      const { status, outcomes, noise } = await runFile(runner, { file, bundle: bundleOf(next), tally });
+      const { status, outcomes, noise } = await runFile(
+        { runner, processor },
+        { file, bundle: bundleOf(next), tally },
+      );
       all.push(...outcomes);
       const failed = outcomes.filter(
         ({ failure, skip }) => failure !== undefined || skip !== undefined,
@@ -107,7 +133,8 @@ export async function runInMachines(
       );
     }
   };
-  const machines = Number(process.env['NSLAB_VM_MACHINES'] ?? availableParallelism());
-  await Promise.all(Array.from({ length: machines }, lane));
+  const usable = processors();
+  const machines = Number(process.env['NSLAB_VM_MACHINES'] ?? usable.length);
+  await Promise.all(Array.from({ length: machines }, (_, i) => lane(usable[i % usable.length] ?? 0)));
   return all;
 }
