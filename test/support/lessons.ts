@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { setTimeout as wait } from 'node:timers/promises';
+import { patience } from './emulated.ts';
 import { NetAgent } from './net-agent.ts';
 import type { UpLab } from './nslab.ts';
 import { connect } from './probe.ts';
@@ -407,9 +409,12 @@ export const lessons: Readonly<Record<string, Lesson>> = {
 
   bond: async (lab, check) => {
     const active = () => ip('-n server -d link show bond0')[0].linkinfo.info_data.active_slave as string;
-    await check('one wire is in use, and the other takes over when it breaks', () => {
+    await check('one wire is in use, and the other takes over when it breaks', async () => {
       assert.equal(active(), 'eth0');
       execFileSync('ip', ['-n', 'server', 'link', 'set', 'eth0', 'down']);
+      // The bond looks at its wires every miimon, 100 ms.
+      const deadline = Date.now() + patience(2000);
+      while (active() !== 'eth1' && Date.now() < deadline) await wait(20);
       assert.equal(active(), 'eth1');
       assert.ok(!isSilent(lab, 'pc', 'server'));
     });
