@@ -20,12 +20,16 @@ const longest = ['topologies', 'explain', 'faults', 'cli', 'nfnl-equal', 'random
 
 /**
  * As systemd leaves a machine: its mounts are shared (the helper's templates of mount namespaces follow them), and what a program
- * keeps under /var/lib is on a file system that can carry an overlay.
+ * keeps under /var/lib is on a file system that can carry an overlay. Its /etc is a copy, because the machine may show the live
+ * files of this one, where other labs come and go in /etc/netns meanwhile.
  */
 const prelude = [
   'mount --make-rshared /',
-  'mkdir -p /var/lib/nslab',
+  'mkdir -p /var/lib/nslab /run/own-etc',
   'mount -t tmpfs -o mode=755 tmpfs /var/lib/nslab',
+  'cp -a /etc/. /run/own-etc',
+  'rm -rf /run/own-etc/netns',
+  'mount --bind /run/own-etc /etc',
   'exec "$@"',
 ].join(' && ');
 
