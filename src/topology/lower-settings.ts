@@ -142,11 +142,10 @@ function canonicalKey(node: DraftNode, text: string): string {
 
 /** Of the IPC namespace, which containers have: ipc_namespaces(7). */
 const ipcKeys = /^(kernel\.(msg[a-z_]*|sem[a-z_]*|shm[a-z_]*)|fs\.mqueue\..+)$/;
-const utsKeys = /^kernel\.(hostname|domainname)$/;
 
 function isOfNamespace(node: DraftNode, key: string): boolean {
   if (node.place === null || key.startsWith('net.')) return true;
-  return node.kind === 'container' && (ipcKeys.test(key) || utsKeys.test(key));
+  return node.kind === 'container' && ipcKeys.test(key);
 }
 
 /** The node's further lines of /etc/hosts: those of `defaults` first. */

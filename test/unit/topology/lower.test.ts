@@ -476,6 +476,10 @@ describe('sysctls', () => {
       'SYSCTL_INVALID nodes.a.sysctls["kernel.shmmax"]',
     ]);
     assert.deepEqual(keys('rootfs: host, sysctls: { kernel.shmmax: 1 }'), ['kernel.shmmax=1']);
+    // `hostname` says it.
+    assert.deepEqual(errorsOf('nodes: { a: { rootfs: host, sysctls: { kernel.hostname: x } } }'), [
+      'SYSCTL_INVALID nodes.a.sysctls["kernel.hostname"]',
+    ]);
     assert.deepEqual(errorsOf('nodes: { a: { sysctls: { "net..x": 1 } } }'), [
       'SYSCTL_INVALID nodes.a.sysctls["net..x"]',
     ]);
