@@ -1,7 +1,8 @@
 // Runs a list of ops against a kernel, in chunks: inside a chunk nothing but system calls happens, between chunks the event
 // loop turns, so that Ctrl-C and progress get their chance. Decides nothing: what to do after a failure is lab/up.ts's.
 
-import type { Kernel } from '../kernel/port.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Kernel, RunResult } from '../kernel/port.ts';
 import type { Op, UndoOp } from '../plan/op.ts';
 import type { ApplyEvent, UndoEvent } from './event.ts';
 import { type Fault, killAtFault } from './fault.ts';
@@ -10,6 +11,16 @@ export type ApplyOptions = { readonly signal?: AbortSignal; readonly fault?: Fau
 
 /** Ops per turn of the event loop: some ten milliseconds of work. */
 const CHUNK = 256;
+
+/** How often what is waited for is looked at, milliseconds. */
+const WAIT_MS = 20;
+/** What the Kernel port answers where something has to be waited for. */
+const NOT_YET = 'EAGAIN';
+
+/** The time, or less when the signal comes. */
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+}
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
@@ -30,8 +41,9 @@ export async function* applyOps(
   { signal, fault }: ApplyOptions = {},
 ): AsyncGenerator<ApplyEvent> {
   yield { type: 'started', total: ops.length };
+  let said = '';
   for (let from = 0; from < ops.length; ) {
-    await turn();
+    await (said === '' ? turn() : pause(WAIT_MS, signal));
     if (signal?.aborted) {
       yield { type: 'interrupted', index: from };
       return;
@@ -40,8 +52,18 @@ export async function* applyOps(
     const chunk = ops.slice(from, chunkEnd(from, ops.length, fault));
     const result = kernel.run(chunk);
     const to = from + result.done;
-    if (result.done > 0) yield { type: 'done', from, to, ops: chunk.slice(0, result.done) };
+    if (result.done > 0)
+      yield { type: 'done', from, to, ops: chunk.slice(0, result.done), ...notesOf(result) };
     const failed = ops[to];
+    const waits = 'failure' in result && failed?.kind === 'awaitContainer' && result.failure.code === NOT_YET;
+    if (waits) {
+      const { message } = result.failure;
+      if (message !== said) yield { type: 'waiting', index: to, op: failed, message };
+      said = message;
+      from = to;
+      continue;
+    }
+    said = '';
     if ('failure' in result && failed !== undefined) {
       yield { type: 'failed', index: to, op: failed, failure: result.failure };
       return;
@@ -49,6 +71,12 @@ export async function* applyOps(
     killAtFault(fault, { verb: 'up', when: 'after', index: to - 1 });
     from = to;
   }
+}
+
+/** Only where there are some: events are printed as JSON. */
+function notesOf(result: RunResult): { readonly notes?: readonly string[] } {
+  const notes = 'notes' in result ? (result.notes ?? []) : [];
+  return notes.length === 0 ? {} : { notes };
 }
 
 /** Undoes as much as can be undone: a failure is told and the next op tried, "already gone" counts as done. */

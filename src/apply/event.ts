@@ -6,8 +6,16 @@ import type { Op, UndoOp } from '../plan/op.ts';
 export type ApplyEvent =
   | { readonly type: 'started'; readonly total: number }
   /** Ops from `from` to `to` (exclusive) are in the kernel. */
-  | { readonly type: 'done'; readonly from: number; readonly to: number; readonly ops: readonly Op[] }
+  | {
+      readonly type: 'done';
+      readonly from: number;
+      readonly to: number;
+      readonly ops: readonly Op[];
+      readonly notes?: readonly string[];
+    }
   | { readonly type: 'failed'; readonly index: number; readonly op: Op; readonly failure: OpFailure }
+  /** A step that has to wait for something, and for what; told again when that changes. */
+  | { readonly type: 'waiting'; readonly index: number; readonly op: Op; readonly message: string }
   | { readonly type: 'interrupted'; readonly index: number };
 
 export type UndoEvent =

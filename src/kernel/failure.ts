@@ -1,6 +1,7 @@
 // What the kernel said to an op, for a person: its own words where it has some, else the errno in plain ones, and for a missing
 // kind of device the module that brings it.
 
+import { NslabError } from '../base/error.ts';
 import { ipFamily } from '../base/ip.ts';
 import { NfnlError } from '../nfnl/error.ts';
 import type { Op } from '../plan/op.ts';
@@ -105,6 +106,10 @@ export function failureOfThrown(error: unknown, op?: Op): OpFailure {
       ...(hint === undefined ? {} : { hint }),
       ...(module === undefined ? {} : { lacks: module }),
     };
+  }
+  if (error instanceof NslabError) {
+    const { code, message, hint } = error;
+    return { code, message, ...(hint === undefined ? {} : { hint }) };
   }
   const code = codeOf(error);
   if (error instanceof Error && error.name === 'NoDevice') return { code: 'ENODEV', message: error.message };

@@ -4,7 +4,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import type { IfName, LabName, NetnsName } from '../base/names.ts';
+import type { IfName, LabName, NetnsName, NodeName } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
 import type { Place } from '../model/lab.ts';
 import { createNetns, isNetns, mountPins, nameNetns, withNetnsFd } from '../netns/pin.ts';
@@ -16,8 +16,12 @@ import type { Request } from '../rtnl/message.ts';
 import { NETLINK_GENERIC, NETLINK_NETFILTER, Transport } from '../rtnl/transport.ts';
 import { createTun } from '../rtnl/tun.ts';
 import { findWireguard, setWireguard } from '../rtnl/wireguard.ts';
-import { pinOf, pinsDir } from '../state/paths.ts';
+import { containerDir, pinOf, pinsDir } from '../state/paths.ts';
 import { codeOf } from '../sys/errno.ts';
+import { missingCondition } from './container-await.ts';
+import { ContainerMaker } from './container-maker.ts';
+import { readState } from './container-state.ts';
+import { type StartContainer, startContainers } from './containers.ts';
 import { EtcLinks, writeEtc } from './etc.ts';
 import { failureFrom, failureOfThrown, lacksIpv6 } from './failure.ts';
 import { helperExec } from './helper.ts';
@@ -25,7 +29,16 @@ import { NetnsWatcher } from './netns-watcher.ts';
 import { isIdleWithoutIpv6, kernelHasIpv6, withoutIpv6 } from './no-ipv6.ts';
 import { observeHost, readDevices, readLinkState } from './observe.ts';
 import { Places } from './places.ts';
-import type { DeviceView, Kernel, NetnsWatch, Observed, OpFailure, RunResult, UndoResult } from './port.ts';
+import type {
+  ContainerState,
+  DeviceView,
+  Kernel,
+  NetnsWatch,
+  Observed,
+  OpFailure,
+  RunResult,
+  UndoResult,
+} from './port.ts';
 import {
   bornFrom,
   type ConfigOp,
@@ -68,6 +81,8 @@ function batchEnd(ops: readonly Op[], from: number): number {
       const op = ops[end];
       if (op?.kind !== 'createLink' || isTun(op) || bornFrom(op) !== place) break;
     }
+  } else if (first.kind === 'startContainer') {
+    while (ops[end]?.kind === 'startContainer') end++;
   } else if (configKinds.has(first.kind)) {
     const { place } = first as ConfigOp;
     for (; end < ops.length; end++) {
@@ -94,9 +109,13 @@ export class LinuxKernel implements Kernel {
   readonly #hasIpv6 = kernelHasIpv6();
   #pinsMounted = false;
   #etcLinks: EtcLinks | undefined;
+  #containers: ContainerMaker | undefined;
+  #folder = '';
 
-  openLab(lab: LabName): void {
+  openLab(lab: LabName, folder: string = process.cwd()): void {
     this.#places.lab = lab;
+    this.#containers = undefined;
+    this.#folder = folder;
     this.#pinsMounted = false;
     this.#etcLinks = undefined;
   }
@@ -119,6 +138,7 @@ export class LinuxKernel implements Kernel {
   #runBatch(batch: readonly Op[]): RunResult {
     const [first] = batch;
     if (first === undefined) return { done: 0 };
+    if (first.kind === 'startContainer') return this.#startContainers(batch as readonly StartContainer[]);
     try {
       if (first.kind === 'createLink') {
         if (!isTun(first)) return this.#createLinks(batch as readonly CreateLink[]);
@@ -126,7 +146,7 @@ export class LinuxKernel implements Kernel {
         return { done: 1 };
       }
       if (configKinds.has(first.kind)) return this.#configure(batch as readonly ConfigOp[]);
-      const failure = this.#runAlone(first as Exclude<Op, ConfigOp | CreateLink>);
+      const failure = this.#runAlone(first as Exclude<Op, ConfigOp | CreateLink | StartContainer>);
       return failure === undefined ? { done: 1 } : { done: 0, failure };
     } catch (error) {
       return { done: 0, failure: failureOfThrown(error, first) };
@@ -134,7 +154,7 @@ export class LinuxKernel implements Kernel {
   }
 
   /** The ops that are not a message to rtnetlink, or not only one. */
-  #runAlone(op: Exclude<Op, ConfigOp | CreateLink>): OpFailure | undefined {
+  #runAlone(op: Exclude<Op, ConfigOp | CreateLink | StartContainer>): OpFailure | undefined {
     switch (op.kind) {
       case 'createNetns':
         this.#createNetns(op.netns);
@@ -161,11 +181,19 @@ export class LinuxKernel implements Kernel {
         this.#etcLinks ??= new EtcLinks(this.#lab());
         this.#etcLinks.link(op.netns, op.view);
         return undefined;
+      case 'awaitContainer':
+        return missingCondition(op.node, op.condition, this.readContainer(op.node));
       case 'runCommand':
         return this.#runCommand(op);
       default:
         return assertNever(op);
     }
+  }
+
+  #startContainers(ops: readonly StartContainer[]): RunResult {
+    this.#places.leave();
+    this.#containers ??= new ContainerMaker(this.#lab(), this.#folder);
+    return startContainers(this.#containers, ops);
   }
 
   #lab(): LabName {
@@ -406,6 +434,10 @@ export class LinuxKernel implements Kernel {
     } finally {
       this.#places.leave();
     }
+  }
+
+  readContainer(node: NodeName): ContainerState | undefined {
+    return readState(containerDir(this.#lab(), node));
   }
 
   livingNetns(lab: LabName, names: readonly NetnsName[]): readonly NetnsName[] {

@@ -2,7 +2,7 @@
 // model of it in memory. All calls are synchronous: a thread that is inside a foreign namespace must not run callbacks.
 
 import type { IpInterface, IpPrefix } from '../base/ip.ts';
-import type { IfName, LabName, NetnsName } from '../base/names.ts';
+import type { IfName, LabName, NetnsName, NodeName } from '../base/names.ts';
 import type { Place } from '../model/lab.ts';
 import type { LinkState, Op, UndoOp } from '../plan/op.ts';
 
@@ -18,7 +18,8 @@ export type OpFailure = {
 };
 
 export type RunResult =
-  | { readonly done: number }
+  /** `notes` are for the user: what the machine could not grant. */
+  | { readonly done: number; readonly notes?: readonly string[] }
   /** ops[done] failed; later ones of the same batch may have been made as well, so undo has to expect them. */
   | { readonly done: number; readonly failure: OpFailure };
 
@@ -36,6 +37,36 @@ export type Observed = {
   readonly routes: readonly { readonly to: IpPrefix; readonly dev: string }[];
   /** nft tables as `FAMILY NAME`. */
   readonly tables: readonly string[];
+};
+
+/** `dead`: its monitor was killed, and the container with it. */
+export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead';
+
+/** A container as its monitor says, held against the processes that there are. */
+export type ContainerState = {
+  readonly status: ContainerStatus;
+  /** Of its process 1, as the machine counts; 0 when there is none. */
+  readonly pid: number;
+  /** When that began, in ticks since boot: together with the pid it names one process for ever. */
+  readonly start: number;
+  readonly monitor: number;
+  readonly monitorStart: number;
+  /** The monitor lives. */
+  readonly monitored: boolean;
+  /** RFC 3339, UTC, nanoseconds; so are the two others. */
+  readonly created: string;
+  readonly started?: string;
+  readonly finished?: string;
+  /** The last exit status, 128 + the signal's number when one ended it; null before the first. */
+  readonly exit: number | null;
+  readonly signal: number;
+  /** The kernel ended a process of it for want of memory. */
+  readonly oom: boolean;
+  readonly restarts: number;
+  readonly health?: 'starting' | 'healthy' | 'unhealthy';
+  /** What the last check printed. */
+  readonly healthLog?: string;
+  readonly error?: string;
 };
 
 /** A device of a place as it is now. */
@@ -66,8 +97,9 @@ export type NetnsWatch = Disposable & {
 };
 
 export interface Kernel {
-  /** Says which lab the following calls are about. Changes nothing. */
-  openLab(lab: LabName): void;
+  /** Says which lab the following calls are about, and where relative paths of its file begin. Changes nothing. */
+  openLab(lab: LabName, folder?: string): void;
+  /** An op that has to wait for something fails with EAGAIN, and can be tried again. */
   run(ops: readonly Op[]): RunResult;
   undo(op: UndoOp): UndoResult;
   observe(): Observed;
@@ -80,6 +112,8 @@ export interface Kernel {
   watchNetns(names: readonly NetnsName[]): NetnsWatch;
   /** The devices of a namespace of the open lab, or of the machine's own; undefined where there is no such namespace. */
   readDevices(place: Place): readonly DeviceView[] | undefined;
+  /** A container of the open lab; undefined where none of that name was ever started. */
+  readContainer(node: NodeName): ContainerState | undefined;
   /** Closes sockets and descriptors. */
   close(): void;
 }

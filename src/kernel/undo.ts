@@ -17,6 +17,7 @@ import { delRoute, rawRoute } from '../rtnl/route.ts';
 import { delRule } from '../rtnl/rule.ts';
 import { NETLINK_NETFILTER, Transport } from '../rtnl/transport.ts';
 import { pinsDir } from '../state/paths.ts';
+import { endContainers } from './container-end.ts';
 import { unlinkEtc } from './etc.ts';
 import type { Places } from './places.ts';
 import type { UndoResult } from './port.ts';
@@ -30,6 +31,9 @@ const gone = new Set(['ENODEV', 'ESRCH', 'ENOENT', 'EADDRNOTAVAIL', 'EAFNOSUPPOR
 
 export function undoOnHost(op: UndoOp, places: Places): UndoResult {
   switch (op.kind) {
+    case 'stopContainers':
+      endContainers(labOf(places), op.nodes);
+      return nothing;
     case 'stopProcesses':
       return { notes: stopProcesses(living(places, op.netns)) };
     case 'returnLink':

@@ -2,15 +2,16 @@
 // before a reboot. `down`, a failed `up` and `prune` all go through here. The caller holds the lab's lock.
 
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { undoOps } from '../apply/apply.ts';
 import type { UndoEvent } from '../apply/event.ts';
 import type { Fault } from '../apply/fault.ts';
 import { NslabError } from '../base/error.ts';
-import type { LabName, NetnsName } from '../base/names.ts';
+import { type LabName, type NetnsName, type NodeName, parseNodeName } from '../base/names.ts';
 import type { Kernel } from '../kernel/port.ts';
 import { describeUndo } from '../plan/describe.ts';
 import { planDown, type UndoFacts, undoFactsOfNames } from '../plan/undo.ts';
-import { pinsDir } from '../state/paths.ts';
+import { CONTAINERS_VAR, containersDir, pinsDir } from '../state/paths.ts';
 import type { LabRecord } from '../state/record.ts';
 import {
   bootId,
@@ -38,7 +39,7 @@ export type ClearRequest = {
 export function clearLab(request: ClearRequest): void {
   const { lab, kernel, onEvent, fault } = request;
   const record = readRecordOfAnyVersion(lab);
-  const facts = record?.undo ?? undoFactsOfNames(lab, pinnedNames(lab));
+  const facts = record?.undo ?? undoFactsOfNames(lab, pinnedNames(lab), containerNames(lab));
   if (record !== undefined) markFalling(record);
   kernel.openLab(lab);
   const left: string[] = [];
@@ -74,6 +75,19 @@ function readRecordOfAnyVersion(lab: LabName): LabRecord | undefined {
     if (error instanceof NslabError && error.code === 'STATE_BROKEN') return undefined;
     throw error;
   }
+}
+
+/** Containers by their folders: those that run, and those of which only files are left. */
+function containerNames(lab: LabName): NodeName[] {
+  const folders = [containersDir(lab), join(CONTAINERS_VAR, lab)];
+  const names = folders.flatMap((folder) => {
+    try {
+      return readdirSync(folder);
+    } catch {
+      return [];
+    }
+  });
+  return [...new Set(names)].filter((name) => parseNodeName(name).ok) as NodeName[];
 }
 
 function pinnedNames(lab: LabName): NetnsName[] {

@@ -2,7 +2,8 @@
 
 import { NslabError } from '../base/error.ts';
 import type { LabName } from '../base/names.ts';
-import type { DeviceView, Kernel } from '../kernel/port.ts';
+import type { ContainerState, DeviceView, Kernel } from '../kernel/port.ts';
+import { ownsNetns } from '../model/container.ts';
 import type { Lab, NodeKind } from '../model/lab.ts';
 import type { LabRecord } from '../state/record.ts';
 import { bootId, isLocked, listLabs, readLab, readRecord } from '../state/store.ts';
@@ -38,7 +39,8 @@ export function labState(lab: LabName, kernel: Kernel): LabState {
   if (record !== undefined && record.boot !== bootId()) return 'stale';
   if (isLocked(lab)) return 'changing';
   if (record?.phase !== 'up') return 'broken';
-  const places = (readLab(lab)?.nodes ?? []).map((node) => node.place).filter((place) => place !== null);
+  const own = (readLab(lab)?.nodes ?? []).filter(ownsNetns);
+  const places = own.map((node) => node.place).filter((place) => place !== null);
   return kernel.livingNetns(lab, places).length === places.length ? 'up' : 'degraded';
 }
 
@@ -65,6 +67,8 @@ export type NodeView = {
   readonly kind: NodeKind;
   readonly state: 'up' | 'missing';
   readonly devices: readonly DeviceView[];
+  /** Of a container; null where it was never started. */
+  readonly container?: ContainerState | null;
 };
 
 export type LabView = LabRow & { readonly description: string | null; readonly view: readonly NodeView[] };
@@ -106,8 +110,13 @@ export function onlyLab(name: string | undefined): LabName {
 
 function nodeViews(lab: Lab, kernel: Kernel): NodeView[] {
   return lab.nodes.map((node) => {
+    const container =
+      node.container === undefined ? {} : { container: kernel.readContainer(node.name) ?? null };
+    // One in the network of another has no devices of its own.
+    if (!ownsNetns(node))
+      return { node: node.name, netns: null, kind: node.kind, ...container, state: 'up', devices: [] };
     const devices = kernel.readDevices(node.place);
-    const base = { node: node.name, netns: node.place, kind: node.kind };
+    const base = { node: node.name, netns: node.place, kind: node.kind, ...container };
     if (devices === undefined) return { ...base, state: 'missing', devices: [] };
     if (node.place !== null) return { ...base, state: 'up', devices };
     // Of the machine's own devices only those that the lab made.

@@ -1,11 +1,12 @@
 // `nslab up`: check against the host, write the record, make everything, and undo it all if one step fails. This file is the
 // order of those steps and nothing else.
 
+import { dirname } from 'node:path';
 import { applyOps } from '../apply/apply.ts';
 import type { ApplyEvent, UndoEvent } from '../apply/event.ts';
 import type { Fault } from '../apply/fault.ts';
 import { NslabError, type Problem, type Where } from '../base/error.ts';
-import type { ErrorCode } from '../base/error-catalogue.ts';
+import { type ErrorCode, errorCatalogue } from '../base/error-catalogue.ts';
 import type { Kernel } from '../kernel/port.ts';
 import type { Lab } from '../model/lab.ts';
 import { checkHost } from '../plan/check-host.ts';
@@ -40,6 +41,8 @@ export type UpRequest = {
   readonly onEvent: (event: UpEvent) => void;
   readonly signal?: AbortSignal;
   readonly fault?: Fault | undefined;
+  /** Containers are made and wait: somebody starts their commands when the lab is up. */
+  readonly hold?: boolean | undefined;
 };
 
 export type UpResult = {
@@ -97,7 +100,7 @@ function prepareOrLeave(request: UpRequest, digest: string, counts: Counts): Op[
 }
 
 /** Everything that can be refused before the first change: conflicts with the host, and writing the record. */
-function prepare({ lab, file, kernel, locate }: UpRequest, digest: string, counts: Counts): Op[] {
+function prepare({ lab, file, kernel, locate, hold }: UpRequest, digest: string, counts: Counts): Op[] {
   using _host = lockHost();
   const problems = checkHost(lab, kernel.observe()).map(({ path, ...problem }): Problem => {
     return locate === undefined ? problem : { ...problem, where: locate(path) };
@@ -105,7 +108,9 @@ function prepare({ lab, file, kernel, locate }: UpRequest, digest: string, count
   const [first] = problems;
   if (first !== undefined)
     throw new NslabError(first.code, first.message, { hint: first.hint, where: first.where, problems });
-  const ops = withResolvers(planLab(lab));
+  const ops = withResolvers(planLab(lab)).map((op) =>
+    op.kind === 'startContainer' && hold === true ? { ...op, hold } : op,
+  );
   const undo = undoFacts(lab.name, ops, kernel);
   writeLab(lab);
   writeRecord({
@@ -124,7 +129,8 @@ function prepare({ lab, file, kernel, locate }: UpRequest, digest: string, count
 }
 
 async function make(request: UpRequest, ops: readonly Op[]): Promise<void> {
-  request.kernel.openLab(request.lab.name);
+  const { lab, file } = request;
+  request.kernel.openLab(lab.name, file === '-' ? process.cwd() : dirname(file));
   try {
     await runOps(request, ops);
     const record = readRecord(request.lab.name);
@@ -153,6 +159,8 @@ async function runOps(request: UpRequest, ops: readonly Op[]): Promise<void> {
 
 function failureCode({ op, failure }: Extract<ApplyEvent, { type: 'failed' }>): ErrorCode {
   if (op.kind === 'runCommand') return 'COMMAND_FAILED';
+  // A container's own troubles have codes of their own.
+  if (Object.hasOwn(errorCatalogue, failure.code)) return failure.code as ErrorCode;
   return failure.lacks === undefined ? 'APPLY_FAILED' : 'HOST_KERNEL_LACKS';
 }
 

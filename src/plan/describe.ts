@@ -9,13 +9,24 @@ import { type Command, commandsOf, deleteNeighbour, deleteRoute, deleteRule, HOS
 export function describeOp(op: Op): string {
   if (op.kind === 'writeEtc') return `write ${Object.keys(op.files).join(' and ')} for /etc of the nodes`;
   if (op.kind === 'linkEtc') return `link the files for /etc of ${op.netns} to /etc/netns/${op.netns}`;
+  if (op.kind === 'startContainer') return `start container ${op.node}`;
+  if (op.kind === 'awaitContainer') return `wait until ${op.node} ${conditionWords[op.condition]}`;
   const [command] = commandsOf(op);
   return command === undefined ? op.kind : lineOf(command);
 }
 
+/** What is waited for, after the name of the container. */
+export const conditionWords = {
+  started: 'has started',
+  healthy: 'is healthy',
+  completed: 'has ended with status 0',
+} as const;
+
 /** The same for a step of `down`. */
 export function describeUndo(op: UndoOp): string {
   switch (op.kind) {
+    case 'stopContainers':
+      return `end the containers ${list(op.nodes)}`;
     case 'stopProcesses':
       return `stop the processes in ${list(op.netns)}`;
     case 'returnLink':

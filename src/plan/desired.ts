@@ -3,6 +3,7 @@
 // The rules are the kernel's: net/core/rtnetlink.c, net/ipv6/addrconf.c, drivers/net/veth.c.
 
 import { ipFamily } from '../base/ip.ts';
+import { ownsNetns } from '../model/container.ts';
 import type { Interface } from '../model/interface.ts';
 import type { Lab, Node, Place, Sysctl } from '../model/lab.ts';
 
@@ -38,10 +39,14 @@ export type Site = {
 /** The loopback device is born with its namespace. */
 export const LOOPBACK = 'lo';
 
-/** Resolves every name of the lab's interfaces. The machine's own node comes last. */
+/**
+ * Resolves every name of the lab's interfaces. The machine's own node comes last; containers in a network namespace that is not
+ * theirs are no sites.
+ */
 export function desiredSites(lab: Lab): Site[] {
   const index = new Map<Place, Map<string, Device>>();
-  const nodes = [...lab.nodes.filter((n) => n.place !== null), ...lab.nodes.filter((n) => n.place === null)];
+  const own = lab.nodes.filter(ownsNetns);
+  const nodes = [...own.filter((n) => n.place !== null), ...own.filter((n) => n.place === null)];
   const sites = nodes.map((node) => desiredSite(node, index));
   for (const site of sites) for (const device of site.devices) resolve(device, index);
   for (const site of sites) {

@@ -5,8 +5,10 @@
 import { assertNever } from '../base/result.ts';
 import type { EndRef } from '../model/interface.ts';
 import type { Lab, Node, Place } from '../model/lab.ts';
+import { containerLines } from './container-text.ts';
+import { conditionWords } from './describe.ts';
 import type { Op, UndoOp } from './op.ts';
-import { comment, hereDocument, quote } from './shell.ts';
+import { commandLine, comment, hereDocument, quote } from './shell.ts';
 import { planDown, undoFacts } from './undo.ts';
 import {
   type Command,
@@ -35,7 +37,11 @@ export function explainUp(lab: Lab, ops: readonly Op[]): string {
       if (!lessons.has(key)) lines.push(comment(text));
       lessons.add(key);
     }
-    lines.push(...etc.linesOf(op), ...scriptCommandsOf(op).flatMap(script));
+    lines.push(
+      ...etc.linesOf(op),
+      ...containerComments(op, lab.name),
+      ...commandsInScript(op).flatMap(script),
+    );
   }
   return `${lines.join('\n')}\n`;
 }
@@ -71,6 +77,33 @@ function script({ argv, stdin }: Command): string[] {
   return [`${line} ${redirect}`, body];
 }
 
+/** A command inside a container has no counterpart, because the container has none. */
+function commandsInScript(op: Op): Command[] {
+  return op.kind === 'runCommand' && op.container === true ? [] : scriptCommandsOf(op);
+}
+
+/** What no single command does is said, so that a reader can do it by hand. */
+function containerComments(op: Op, lab: string): string[] {
+  if (op.kind === 'awaitContainer') {
+    return [comment(`${op.waiters.join(', ')}: not before ${op.node} ${conditionWords[op.condition]}.`)];
+  }
+  if (op.kind === 'runCommand' && op.container === true) {
+    return [comment(`nslab exec ${op.node} ${commandLine(op.argv)}`)];
+  }
+  if (op.kind !== 'startContainer') return [];
+  const [command = '', ...settings] = containerLines(op.container);
+  const network = op.place === null ? "the machine's network" : `the network of /run/netns/${op.place}`;
+  return [
+    `${op.node} is a container. nslab would, in this order:`,
+    `  make its cgroups nslab/${lab}/${op.node} and write the limits there;`,
+    `  unshare(1) --mount --uts --ipc --pid --cgroup, and join ${network};`,
+    '  mount an overlay as its root, /proc, /sys, /dev and its own mounts in it, and pivot_root(8) into it;',
+    '  drop capabilities, set no_new_privs, load the seccomp filter;',
+    `  run ${command}`,
+    ...settings.map((text) => `    ${text}`),
+  ].map(comment);
+}
+
 type Entry = { readonly section: string; readonly heading: () => string[]; readonly op: Op };
 type Nodes = ReadonlyMap<Place, Node>;
 
@@ -92,6 +125,14 @@ function sectionOf(op: Op, when: 'before' | 'making' | 'after', nodes: Nodes): O
     case 'writeEtc':
     case 'linkEtc':
       return { section: 'etc', heading: etcHeading };
+    case 'startContainer':
+    case 'awaitContainer':
+      return {
+        section: 'containers',
+        heading: () => [
+          'The containers. No single command starts one, so this script only says what they are.',
+        ],
+      };
     case 'runCommand':
       return { section: 'run', heading: () => ['The commands of the file.'] };
     default: {
@@ -186,6 +227,8 @@ function lessonText(op: Op): string | undefined {
     case 'createNetns':
     case 'writeEtc':
     case 'linkEtc':
+    case 'startContainer':
+    case 'awaitContainer':
     case 'runCommand':
       return undefined;
     default:
@@ -248,6 +291,10 @@ function fileLines(path: string, text: string): string[] {
 
 function undoLines(op: UndoOp): string[] {
   switch (op.kind) {
+    case 'stopContainers':
+      return [
+        comment(`The containers ${op.nodes.join(', ')} were not started by a script; nslab down ends them.`),
+      ];
     case 'stopProcesses':
       return [
         comment('A process that still runs in a namespace would keep it alive.'),

@@ -5,6 +5,7 @@
 
 import { addressOf, type IpInterface, ipFamily, subnetOf } from '../base/ip.ts';
 import type { Dns, Lab, Node } from '../model/lab.ts';
+import { hasOwnNetns } from './containers.ts';
 import { contentHash } from './mark.ts';
 import type { Op } from './op.ts';
 
@@ -17,7 +18,7 @@ const HEAD = '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n';
 
 /** The views, then for each namespace the view it sees. */
 export function planEtc(lab: Lab, ops: Op[]): void {
-  const readers = lab.nodes.filter((node) => node.place !== null);
+  const readers = lab.nodes.filter(hasOwnNetns);
   const names = new NameTable(lab);
   const views = new Map<string, string>();
   const links: Op[] = [];

@@ -6,8 +6,9 @@
 
 import type { IpAddress, IpInterface } from '../base/ip.ts';
 import type { IfName, MacAddress, NetnsName, NodeName } from '../base/names.ts';
+import type { Condition, ContainerSpec } from '../model/container.ts';
 import type { InterfaceAddress, InterfaceType, WireguardPeer } from '../model/interface.ts';
-import type { Place } from '../model/lab.ts';
+import type { Place, Sysctl } from '../model/lab.ts';
 import type { Neighbour, Route, Rule } from '../model/route.ts';
 import type { NftTable } from '../nfnl/ruleset.ts';
 
@@ -98,10 +99,33 @@ export type Op =
   /** /etc/netns/NETNS -> that folder, which ip-netns(8) and nslab bind over /etc inside the node. */
   | { readonly kind: 'linkEtc'; readonly netns: NetnsName; readonly view: string }
   | {
+      readonly kind: 'startContainer';
+      readonly node: NodeName;
+      /** The network namespace it joins; null is the machine's own. */
+      readonly place: Place;
+      readonly container: ContainerSpec;
+      /** The files that it sees in /etc; without one it sees those of the machine. */
+      readonly view?: string;
+      /** Of the node; those of its network namespace have ops of their own. */
+      readonly sysctls?: readonly Sysctl[];
+      /** Made, and not started yet. */
+      readonly hold?: true;
+    }
+  /** `depends_on`: goes on when the condition holds, fails when it can hold no more. */
+  | {
+      readonly kind: 'awaitContainer';
+      readonly node: NodeName;
+      readonly condition: Condition;
+      /** Who waits for it. */
+      readonly waiters: readonly NodeName[];
+    }
+  | {
       readonly kind: 'runCommand';
       readonly node: NodeName;
       readonly place: Place;
       readonly argv: readonly string[];
+      /** The node is a container: the command runs in all its namespaces. */
+      readonly container?: true;
     };
 
 /** What a NIC that is moved into a lab had in the machine's own namespace, and gets back. */
@@ -124,6 +148,8 @@ export type LinkState = {
 
 /** The ops of `down`, in the order in which they run. Each treats "already gone" as done. */
 export type UndoOp =
+  /** Containers with all their processes, cgroups and folders. */
+  | { readonly kind: 'stopContainers'; readonly nodes: readonly NodeName[] }
   | { readonly kind: 'stopProcesses'; readonly netns: readonly NetnsName[] }
   | { readonly kind: 'returnLink'; readonly place: Place; readonly ifname: IfName; readonly state: LinkState }
   /** Devices of the machine's own namespace, those of them that carry the lab's mark. */

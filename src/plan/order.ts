@@ -5,6 +5,7 @@
 import type { IfName } from '../base/names.ts';
 import type { Lab } from '../model/lab.ts';
 import type { Route } from '../model/route.ts';
+import { planContainers } from './containers.ts';
 import { desiredSites, LOOPBACK, type Site } from './desired.ts';
 import { DevicePlan } from './devices.ts';
 import { nodeTable } from './filter.ts';
@@ -29,16 +30,21 @@ export function planLab(lab: Lab): Op[] {
     if (table !== undefined) ops.push({ kind: 'addTable', place: site.node.place, table });
   }
   planEtc(lab, ops);
-  for (const { node } of sites) {
-    for (const argv of node.exec) ops.push({ kind: 'runCommand', node: node.name, place: node.place, argv });
+  planContainers(lab, ops);
+  for (const node of lab.nodes) {
+    const { name, place, container } = node;
+    const where = container === undefined ? { place } : { place, container: true as const };
+    for (const argv of node.exec) ops.push({ kind: 'runCommand', node: name, ...where, argv });
   }
   return ops;
 }
 
-function planSysctls({ node: { place }, quiet, sysctls }: Site, ops: Op[]): void {
+function planSysctls({ node: { place, container }, quiet, sysctls }: Site, ops: Op[]): void {
   // 1 is none: no link-local address, so no router solicitation, no duplicate address detection, no multicast report.
   if (quiet) ops.push({ kind: 'setSysctl', place, key: 'net.ipv6.conf.default.addr_gen_mode', value: '1' });
-  for (const { key, value } of sysctls) ops.push({ kind: 'setSysctl', place, key, value });
+  // Whoever enters only the network namespace would set the others' in the machine: a container sets its own (container/build.ts).
+  const own = sysctls.filter(({ key }) => container === undefined || key.startsWith('net.'));
+  for (const { key, value } of own) ops.push({ kind: 'setSysctl', place, key, value });
 }
 
 function planInterfaces(site: Site, devices: DevicePlan, ops: Op[]): void {

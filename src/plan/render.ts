@@ -3,13 +3,15 @@
 
 import type { Lab } from '../model/lab.ts';
 import { printTable } from '../nfnl/text.ts';
-import { lineOfWords } from './describe.ts';
+import { containerLines } from './container-text.ts';
+import { conditionWords, lineOfWords } from './describe.ts';
 import type { Op } from './op.ts';
 import { commandsOf } from './words.ts';
 
 /** The plan as text: a heading for each node, and under it a line for each op. */
 export function renderPlan(lab: Lab, ops: readonly Op[]): string {
   const groups = new Map<string, string[]>(lab.nodes.map((node) => [node.place ?? HOST, []]));
+  const names = new Map<string, string>(lab.nodes.map((node) => [node.name, node.place ?? HOST]));
   const users = viewUsers(ops);
   const shared: string[] = [];
   for (const op of ops) {
@@ -17,9 +19,9 @@ export function renderPlan(lab: Lab, ops: readonly Op[]): string {
       shared.push(line('write', `${Object.keys(op.files).join(', ')} for ${count(users.get(op.view) ?? 0)}`));
       continue;
     }
-    const place = op.kind === 'createNetns' || op.kind === 'linkEtc' ? op.netns : op.place;
-    const lines = groups.get(place ?? HOST) ?? [];
-    groups.set(place ?? HOST, lines);
+    const name = groupOf(op, names);
+    const lines = groups.get(name) ?? [];
+    groups.set(name, lines);
     lines.push(...linesOf(op, users));
   }
   if (shared.length > 0) groups.set('files for /etc', shared);
@@ -52,6 +54,24 @@ function line(word: string, text: string): string {
   return `${word.padEnd(7)} ${text}`;
 }
 
+/** Under which heading an op stands: where it happens, and what is about a container under the container. */
+function groupOf(op: Exclude<Op, { readonly kind: 'writeEtc' }>, names: ReadonlyMap<string, string>): string {
+  switch (op.kind) {
+    case 'createNetns':
+    case 'linkEtc':
+      return op.netns;
+    case 'startContainer':
+    case 'runCommand':
+      return names.get(op.node) ?? op.node;
+    case 'awaitContainer': {
+      const [waiter = ''] = op.waiters;
+      return names.get(waiter) ?? waiter;
+    }
+    default:
+      return op.place ?? HOST;
+  }
+}
+
 /** How many nodes see each view. */
 function viewUsers(ops: readonly Op[]): ReadonlyMap<string, number> {
   const users = new Map<string, number>();
@@ -72,6 +92,10 @@ function linesOf(
       return [line('sysctl', `${op.key} = ${op.value}`)];
     case 'runCommand':
       return [line('run', lineOfWords(op.argv))];
+    case 'startContainer':
+      return containerLines(op.container).map((text, i) => line(i === 0 ? 'start' : '', text));
+    case 'awaitContainer':
+      return [line('wait', `until ${op.node} ${conditionWords[op.condition]}`)];
     case 'linkEtc': {
       const others = (users.get(op.view) ?? 1) - 1;
       return [line('/etc', others === 0 ? 'files of its own' : `files shared with ${others} more`)];

@@ -2,7 +2,7 @@
 // made or changed in the machine's own. Everything inside a namespace of the lab goes with the namespace, and everything on a
 // device of the lab goes with the device, so neither has an inverse here.
 
-import type { IfName, LabName, NetnsName } from '../base/names.ts';
+import type { IfName, LabName, NetnsName, NodeName } from '../base/names.ts';
 import type { Place } from '../model/lab.ts';
 import type { Neighbour, Route, Rule } from '../model/route.ts';
 import type { NftTable } from '../nfnl/ruleset.ts';
@@ -15,6 +15,7 @@ export type UndoFacts = {
   /** The mark of the lab's devices in the machine's own namespace. */
   readonly group: number;
   readonly netns: readonly NetnsName[];
+  readonly containers: readonly NodeName[];
   /** Devices made in the machine's own namespace. */
   readonly links: readonly IfName[];
   /** NICs of the machine that were moved, where to, and what they had. */
@@ -45,6 +46,7 @@ export function undoFacts(lab: LabName, ops: readonly Op[], before: HostBefore):
   return {
     group: labGroup(lab),
     netns: ops.flatMap((op) => (op.kind === 'createNetns' ? [op.netns] : [])),
+    containers: ops.flatMap((op) => (op.kind === 'startContainer' ? [op.node] : [])),
     links: [...links],
     nics: ops.flatMap((op) => (op.kind === 'moveLink' ? movedNic(op, before) : [])),
     tables: of('addTable').map(({ table: { family, name } }) => ({ family, name })),
@@ -59,11 +61,16 @@ export function undoFacts(lab: LabName, ops: readonly Op[], before: HostBefore):
   };
 }
 
-/** What can be undone when the record is lost and only the names of the pinned namespaces are known. */
-export function undoFactsOfNames(lab: LabName, netns: readonly NetnsName[]): UndoFacts {
+/** What can be undone when the record is lost and only names are known: of pinned namespaces, and of folders of containers. */
+export function undoFactsOfNames(
+  lab: LabName,
+  netns: readonly NetnsName[],
+  containers: readonly NodeName[] = [],
+): UndoFacts {
   return {
     group: labGroup(lab),
     netns,
+    containers,
     links: [],
     nics: [],
     tables: [{ family: 'inet', name: tableName(lab, null) }],
@@ -78,6 +85,7 @@ export function undoFactsOfNames(lab: LabName, netns: readonly NetnsName[]): Und
 export function planDown(facts: UndoFacts): UndoOp[] {
   const { group, netns, links } = facts;
   const ops: UndoOp[] = [];
+  if (facts.containers.length > 0) ops.push({ kind: 'stopContainers', nodes: facts.containers });
   // A process that still runs in a namespace keeps it alive, and with it the wires that end there.
   if (netns.length > 0) ops.push({ kind: 'stopProcesses', netns });
   for (const { place, ifname, state } of facts.nics) ops.push({ kind: 'returnLink', place, ifname, state });

@@ -65,6 +65,8 @@ export function commandsOf(op: Op): Command[] {
       return [{ ...within(op.place, ['nft', '-f', '-']), stdin: printTable(op.table) }];
     case 'writeEtc':
     case 'linkEtc':
+    case 'startContainer':
+    case 'awaitContainer':
       return [];
     case 'runCommand':
       return [within(op.place, op.argv)];

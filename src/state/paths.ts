@@ -1,7 +1,7 @@
 // Where a lab's state lies. The helper reads the same places (src/helper/node.c), so a change here is a change there.
 
 import { join } from 'node:path';
-import type { LabName, NetnsName } from '../base/names.ts';
+import type { LabName, NetnsName, NodeName } from '../base/names.ts';
 
 export const RUN_DIR = '/run/nslab';
 export const LABS_DIR = `${RUN_DIR}/labs`;
@@ -24,4 +24,25 @@ export function pinOf(lab: LabName, netns: NetnsName): string {
 /** Folders of files for /etc, one per view. */
 export function viewsDir(lab: LabName): string {
   return join(LABS_DIR, lab, 'etc');
+}
+
+/** What outlives no lab, but is too big for a tmpfs: upper layers and logs. */
+export const CONTAINERS_VAR = '/var/lib/nslab/containers';
+
+/** Named volumes: they outlive every lab. */
+export const VOLUMES_VAR = '/var/lib/nslab/volumes';
+
+/** The folders of the lab's running containers, one each. */
+export function containersDir(lab: LabName): string {
+  return join(LABS_DIR, lab, 'containers');
+}
+
+/** Program, state and control socket of a container. */
+export function containerDir(lab: LabName, node: NodeName): string {
+  return join(LABS_DIR, lab, 'containers', node);
+}
+
+/** Upper layer and log of a container. */
+export function containerVar(lab: LabName, node: NodeName): string {
+  return join(CONTAINERS_VAR, lab, node);
 }

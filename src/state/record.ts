@@ -6,7 +6,10 @@ import { err, ok, type Result } from '../base/result.ts';
 import type { UndoFacts } from '../plan/undo.ts';
 
 /** Raised whenever an older nslab could not undo what a newer one recorded. */
-export const RECORD_VERSION = 1;
+export const RECORD_VERSION = 2;
+
+/** Labs of that version had none. */
+const BEFORE_CONTAINERS = 1;
 
 export type LabRecord = {
   readonly version: typeof RECORD_VERSION;
@@ -34,7 +37,12 @@ export function parseRecord(text: string): Result<LabRecord> {
     return err('is not JSON');
   }
   if (typeof value !== 'object' || value === null || !('version' in value)) return err('is not a record');
+  if (value.version === BEFORE_CONTAINERS) return ok(withoutContainers(value as LabRecord));
   if (value.version !== RECORD_VERSION)
     return err(`has version ${String(value.version)}, this nslab reads ${RECORD_VERSION}`);
   return ok(value as LabRecord);
+}
+
+function withoutContainers(record: LabRecord): LabRecord {
+  return { ...record, version: RECORD_VERSION, undo: { ...record.undo, containers: [] } };
 }

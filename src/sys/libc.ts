@@ -1,6 +1,6 @@
 // The few system calls Node has no function for, through koffi. All are synchronous and run on the main thread, so that a
 // thread which entered a foreign namespace has left it again before any callback runs. Only this file loads koffi.
-// setns(2), unshare(2), mount(2), umount2(2), flock(2), ioctl(2), socket(2), netlink(7).
+// setns(2), unshare(2), mount(2), umount2(2), flock(2), ioctl(2), socket(2), netlink(7), unix(7), pidfd_open(2), getxattr(2).
 
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -38,7 +38,11 @@ export const UMOUNT_NOFOLLOW = 0x8;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 // sys/socket.h, linux/netlink.h
+export const AF_UNIX = 1;
 export const AF_NETLINK = 16;
+export const SOCK_SEQPACKET = 5;
+export const SOL_SOCKET = 1;
+export const SO_RCVTIMEO = 20;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0x8_0000;
 export const MSG_TRUNC = 0x20;
@@ -72,6 +76,12 @@ function declare() {
     ioctlBytes: libc.func('ioctl', 'int', ['int', 'unsigned long', 'uint8_t *']),
     ioctlNumber: libc.func('ioctl', 'int', ['int', 'unsigned long', 'unsigned long']),
     socket: libc.func('int socket(int domain, int type, int protocol)'),
+    connect: libc.func('int connect(int fd, const uint8_t *address, unsigned int length)'),
+    // By number: not every C library that is about has a function for these.
+    syscall: libc.func('syscall', 'long', ['long', 'long', 'long', 'long', 'long']),
+    lgetxattr: libc.func(
+      'intptr_t lgetxattr(const char *path, const char *name, uint8_t *value, size_t size)',
+    ),
     setsockopt: libc.func(
       'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
     ),
@@ -165,4 +175,37 @@ export function recv(fd: number, buffer: Uint8Array, flags: number): number {
     if (errno === EAGAIN) return -1;
     if (errno !== EINTR) throw new SyscallError('recv', errno);
   }
+}
+
+/** Connects to a socket of unix(7) by its path, of 107 bytes at most. */
+export function connectUnix(fd: number, path: string): void {
+  const family = Buffer.alloc(2);
+  family.writeUInt16LE(AF_UNIX);
+  const address = Buffer.concat([family, Buffer.from(path), Buffer.alloc(1)]);
+  if (address.length > SOCKADDR_UN) throw new SyscallError('connect', ENAMETOOLONG, path);
+  check('connect', () => calls().connect(fd, address, address.length), path);
+}
+
+// linux/un.h: a family and UNIX_PATH_MAX bytes
+const SOCKADDR_UN = 110;
+// asm-generic/errno.h
+const ENAMETOOLONG = 36;
+// asm-generic/unistd.h, and the same on x86-64
+const SYS_PIDFD_SEND_SIGNAL = 424;
+const SYS_PIDFD_OPEN = 434;
+
+/** A descriptor that names a process, and no later one of the same pid. */
+export function pidfdOpen(pid: number): number {
+  return check('pidfd_open', () => Number(calls().syscall(SYS_PIDFD_OPEN, pid, 0, 0, 0)));
+}
+
+export function pidfdSendSignal(fd: number, signal: number): void {
+  check('pidfd_send_signal', () => Number(calls().syscall(SYS_PIDFD_SEND_SIGNAL, fd, signal, 0, 0)));
+}
+
+/** An extended attribute of the file itself, or undefined where it has none of that name. */
+export function getXattr(path: string, name: string): string | undefined {
+  const value = new Uint8Array(256);
+  const length = Number(calls().lgetxattr(path, name, value, value.length));
+  return length < 0 ? undefined : Buffer.from(value.subarray(0, length)).toString('utf8');
 }

@@ -2,9 +2,11 @@
 // the kernel suite holds it against the kernel itself. Like the real port it goes on with a batch after a refusal.
 
 import { type IpInterface, type IpPrefix, ipFamily, subnetOf } from '../../src/base/ip.ts';
-import type { IfName, LabName, NetnsName } from '../../src/base/names.ts';
+import type { IfName, LabName, NetnsName, NodeName } from '../../src/base/names.ts';
 import { assertNever } from '../../src/base/result.ts';
+import { missingCondition } from '../../src/kernel/container-await.ts';
 import type {
+  ContainerState,
   DeviceView,
   Kernel,
   NetnsEnd,
@@ -53,6 +55,8 @@ export class FakeKernel implements Kernel {
   readonly #views = new Map<string, Readonly<Record<string, string>>>();
   readonly #etc = new Map<NetnsName, string>();
   readonly commands: { readonly place: Place; readonly argv: readonly string[] }[] = [];
+  /** Containers that were started and not ended, with the namespace that each is in. */
+  readonly containers = new Map<NodeName, { readonly place: Place; state: ContainerState }>();
   /** Refuses the op when it says so, as a kernel that lacks a feature would. */
   refuse: (op: Op) => boolean = () => false;
 
@@ -166,12 +170,52 @@ export class FakeKernel implements Kernel {
         if (this.#etc.has(op.netns)) throw new Refused('EEXIST', `/etc/netns/${op.netns}`);
         this.#etc.set(op.netns, op.view);
         break;
+      case 'startContainer':
+        this.#startContainer(op);
+        break;
+      case 'awaitContainer': {
+        const missing = missingCondition(op.node, op.condition, this.readContainer(op.node));
+        if (missing !== undefined) throw new Refused(missing.code, missing.message);
+        break;
+      }
       case 'runCommand':
         this.commands.push({ place: this.#space(op.place).place, argv: op.argv });
         break;
       default:
         assertNever(op);
     }
+  }
+
+  #startContainer({ node, place, view, hold }: Of<'startContainer'>): void {
+    this.#space(place);
+    if (this.containers.has(node)) throw new Refused('EEXIST', `container ${node}`);
+    if (view !== undefined && !this.#views.has(view)) throw new Refused('ENOENT', `no view ${view}`);
+    const state: ContainerState = {
+      status: hold === true ? 'created' : 'running',
+      pid: 2,
+      start: 1,
+      monitor: 1,
+      monitorStart: 1,
+      monitored: true,
+      created: '2026-01-01T00:00:00.000000000Z',
+      ...(hold === true ? {} : { started: '2026-01-01T00:00:00.000000000Z' }),
+      exit: null,
+      signal: 0,
+      oom: false,
+      restarts: 0,
+    };
+    this.containers.set(node, { place, state });
+  }
+
+  /** What its monitor would write next. */
+  setContainer(node: NodeName, change: Partial<ContainerState>): void {
+    const entry = this.containers.get(node);
+    if (entry === undefined) throw new Error(`no container ${node}`);
+    entry.state = { ...entry.state, ...change };
+  }
+
+  readContainer(node: NodeName): ContainerState | undefined {
+    return this.containers.get(node)?.state;
   }
 
   #space(place: Place): Space {
@@ -372,6 +416,9 @@ export class FakeKernel implements Kernel {
 
   undo(op: UndoOp): UndoResult {
     switch (op.kind) {
+      case 'stopContainers':
+        for (const node of op.nodes) this.containers.delete(node);
+        break;
       case 'stopProcesses':
         break;
       case 'returnLink':
@@ -446,6 +493,9 @@ export class FakeKernel implements Kernel {
   #deleteNetns(netns: NetnsName): void {
     const space = this.#spaces.get(netns);
     if (space === undefined) return;
+    for (const [node, { place }] of this.containers) {
+      if (place === netns) throw new Error(`container ${node} still runs in ${netns}`);
+    }
     this.#spaces.delete(netns);
     for (const device of [...space.devices.values()]) {
       // default_device_exit_net(): a NIC goes back to the first namespace, and under the name it has here.

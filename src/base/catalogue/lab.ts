@@ -25,6 +25,16 @@ export const labErrors = {
     exit: exit.lab,
     explanation: 'No node of that name is up. `nslab ls` lists the labs and `nslab inspect` their nodes.',
   },
+  CONTAINER_UNKNOWN: {
+    exit: exit.lab,
+    explanation:
+      'No container of that name is up: there is no node of that name, or it is a bare namespace without files and processes of its own. `nslab ps` lists the containers.',
+  },
+  CONTAINER_REFUSED: {
+    exit: exit.lab,
+    explanation:
+      'The container cannot do what was asked in the state it is in: one that has ended cannot be paused, one that is dead (its monitor was killed) answers nothing. `nslab ps` shows the state, `nslab start` starts it again.',
+  },
   STATE_BROKEN: {
     exit: exit.lab,
     explanation:

@@ -157,6 +157,9 @@ export const topologyErrors = {
   MASTER_INVALID: entry(
     'The `master` of an interface is a bridge, a vrf or a bond of the same node, and the one named is of another type; or more than 8 interfaces stand on each other (by `master` and `link`), which is as deep as the kernel nests devices.',
   ),
+  DEPENDS_LOOP: entry(
+    'Containers depend on each other in a circle, or use the network of each other in one, so none of them could start first.',
+  ),
   MASTER_LOOP: entry('Interfaces stand on each other in a circle, so none of them could be made first.'),
   BRIDGE_PORTS: entry(
     'A Linux bridge has at most 1023 ports (BR_MAX_PORTS in the kernel). Join two bridges by a link instead.',

@@ -4,6 +4,7 @@ import type { Lab } from '../../model/lab.ts';
 import type { PathProblem } from '../problems.ts';
 import { bridgeLoop } from './bridge-loop.ts';
 import { bridgePorts } from './bridge-ports.ts';
+import { containers } from './containers.ts';
 import { duplicateAddress } from './duplicate-address.ts';
 import { duplicateMac } from './duplicate-mac.ts';
 import { duplicateNeighbour } from './duplicate-neighbour.ts';
@@ -51,6 +52,7 @@ const rules: readonly LabRule[] = [
   policyRules,
   nat,
   hosts,
+  containers,
 ];
 
 /** What is wrong with a lab as a network. Errors stop `up`, warnings are only printed. */

@@ -1,0 +1,42 @@
+// The control groups of a lab's containers: nslab/LAB/NODE in every hierarchy. Which hierarchies there are is read once.
+
+import { join } from 'node:path';
+import type { LabName, NodeName } from '../base/names.ts';
+import { type Cgroup, createCgroup, partsOf, removeCgroup } from '../container/cgroup/cgroup.ts';
+import { groupsBelow, processesIn } from '../container/cgroup/files.ts';
+import { allHierarchies, type Hierarchies, readHierarchies } from '../container/cgroup/hierarchies.ts';
+import { type CgroupStats, readStats } from '../container/cgroup/stats.ts';
+import type { Resources } from '../container/runtime-spec.ts';
+
+let hierarchies: Hierarchies | undefined;
+
+function known(): Hierarchies {
+  hierarchies ??= readHierarchies();
+  return hierarchies;
+}
+
+function pathOf(lab: LabName, node: NodeName): string {
+  return `nslab/${lab}/${node}`;
+}
+
+/** @throws NslabError CONTAINER_CGROUP */
+export function makeCgroup(lab: LabName, node: NodeName, resources: Resources): Cgroup {
+  return createCgroup(pathOf(lab, node), resources, known());
+}
+
+/** Ends what is in them and removes them; never made is fine. */
+export function dropCgroup(lab: LabName, node: NodeName): void {
+  removeCgroup(pathOf(lab, node), known());
+}
+
+/** Undefined when they are gone. */
+export function cgroupStats(lab: LabName, node: NodeName): CgroupStats | undefined {
+  return readStats(pathOf(lab, node), known());
+}
+
+/** Pids as the machine counts them. */
+export function cgroupProcesses(lab: LabName, node: NodeName): number[] {
+  const parts = partsOf(pathOf(lab, node));
+  const found = allHierarchies(known()).map(({ mount }) => groupsBelow(join(mount, ...parts)));
+  return [...new Set(found.flatMap((folders) => folders.flatMap(processesIn)))];
+}
