@@ -2,6 +2,7 @@
 // pays for another.
 
 import type { Argv, CommandModule } from 'yargs';
+import { runOptions } from './run-words.ts';
 
 const json = { type: 'boolean', default: false, describe: 'print JSON' } as const;
 const prefix = {
@@ -95,6 +96,85 @@ const exec = (y: Argv) =>
     })
     .example('$0 exec test_ns ping -c 3 10.1.1.2', 'options after the node belong to the command');
 
+const inLab = { type: 'string', describe: 'the lab, where two labs have a container of that name' } as const;
+
+const container = (y: Argv) =>
+  y
+    .positional('node', { type: 'string', demandOption: true, describe: 'name of the container' })
+    .option('lab', inLab);
+
+const containers = (y: Argv) =>
+  y
+    .positional('nodes', { type: 'string', array: true, demandOption: true, describe: 'names of containers' })
+    .option('lab', inLab);
+
+const grace = {
+  alias: 't',
+  type: 'number',
+  describe: 'seconds until it is killed; what the file says by default',
+} as const;
+
+const ps = (y: Argv) =>
+  y
+    .option('lab', { type: 'string', describe: 'only those of this lab' })
+    .option('quiet', { alias: 'q', type: 'boolean', default: false, describe: 'names only' })
+    .option('json', json);
+
+const logs = (y: Argv) =>
+  container(y)
+    .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'go on until it ends' })
+    .option('tail', { alias: 'n', type: 'string', describe: 'only the last so many lines' })
+    .option('since', { type: 'string', describe: 'only from then on: 10m, or a date' })
+    .option('timestamps', {
+      alias: 't',
+      type: 'boolean',
+      default: false,
+      describe: 'when, before each line',
+    });
+
+const attach = (y: Argv) =>
+  container(y)
+    .option('stdin', { type: 'boolean', default: true, describe: 'pass on what is typed (--no-stdin)' })
+    .option('detach-keys', { type: 'string', describe: 'what leaves it running; ctrl-p,ctrl-q by default' });
+
+const stats = (y: Argv) =>
+  y
+    .positional('nodes', { type: 'string', array: true, describe: 'names of containers; all by default' })
+    .option('lab', inLab)
+    .option('stream', { type: 'boolean', default: true, describe: 'again and again (--no-stream: once)' })
+    .option('json', json);
+
+const run = (y: Argv) =>
+  y
+    .positional('command', { type: 'string', array: true, describe: 'command and its arguments' })
+    .options(runOptions)
+    .example('$0 run --rm -it --rootfs host sh', 'a shell in a copy of this machine')
+    .example('$0 run -d --name web --rootfs ./alpine -m 64m httpd -f', 'a server, left running');
+
+const verbs = [
+  [
+    'stop',
+    'ask containers to end, and kill those that do not',
+    (y: Argv) => containers(y).option('time', grace),
+  ],
+  ['start', 'start containers that have ended', containers],
+  ['restart', 'stop containers and start them again', (y: Argv) => containers(y).option('time', grace)],
+  [
+    'kill',
+    'send a signal to containers',
+    (y: Argv) =>
+      containers(y).option('signal', {
+        alias: 's',
+        type: 'string',
+        default: 'KILL',
+        describe: 'which signal',
+      }),
+  ],
+  ['pause', 'freeze containers', containers],
+  ['unpause', 'let frozen containers go on', containers],
+  ['wait', 'wait until containers have ended, and print their exit statuses', containers],
+] as const;
+
 /** The command that the command line asked for. */
 export class Chosen {
   readonly run: () => void | Promise<void>;
@@ -138,6 +218,58 @@ export const commands: CommandModule[] = [
     describe: 'open a login shell inside a node',
     builder: insideNode,
     handler: () => choose(async () => (await import('./commands/exec.ts')).run('shell')),
+  },
+  {
+    command: 'run [command..]',
+    describe: 'run a command in a container of its own',
+    builder: run,
+    handler: (args) => choose(async () => (await import('./commands/run.ts')).run(args as never)),
+  },
+  {
+    command: 'ps',
+    describe: 'list the containers of all labs',
+    builder: ps,
+    handler: (args) => choose(async () => (await import('./commands/ps.ts')).run(args as never)),
+  },
+  {
+    command: 'logs <node>',
+    describe: 'print what a container has printed',
+    builder: logs,
+    handler: (args) => choose(async () => (await import('./commands/logs.ts')).run(args as never)),
+  },
+  ...verbs.map(
+    ([verb, describe, builder]): CommandModule => ({
+      command: `${verb} <nodes..>`,
+      describe,
+      builder,
+      handler: (args) =>
+        choose(async () => (await import('./commands/lifecycle.ts')).run(verb, args as never)),
+    }),
+  ),
+  {
+    command: 'attach <node>',
+    describe: 'connect the terminal to a running container',
+    builder: attach,
+    handler: (args) => choose(async () => (await import('./commands/attach.ts')).run(args as never)),
+  },
+  {
+    command: 'top <node>',
+    describe: 'list the processes of a container',
+    builder: (y: Argv) => container(y).option('json', json),
+    handler: (args) => choose(async () => (await import('./commands/top.ts')).run(args as never)),
+  },
+  {
+    command: 'stats [nodes..]',
+    describe: 'show what containers use of processor, memory and disk',
+    builder: stats,
+    handler: (args) => choose(async () => (await import('./commands/stats.ts')).run(args as never)),
+  },
+  {
+    command: 'changes <node>',
+    aliases: ['diff'],
+    describe: 'list what a container has changed in its files',
+    builder: (y: Argv) => container(y).option('json', json),
+    handler: (args) => choose(async () => (await import('./commands/changes.ts')).run(args as never)),
   },
   {
     command: 'ls',

@@ -4,6 +4,7 @@
 import { startupSnapshot } from 'node:v8';
 import yargs, { type Argv } from 'yargs';
 import { Chosen, commands } from './commands.ts';
+import { separateCommand } from './run-words.ts';
 import { type Typed, usageError } from './usage.ts';
 import { version } from './version.ts';
 
@@ -72,7 +73,7 @@ async function parse(program: Argv, argv: readonly string[], columns = 80): Prom
 
 async function main(program: Argv): Promise<void> {
   try {
-    const chosen = await parse(program, words(), process.stdout.columns);
+    const chosen = await parse(program, separateCommand(words()), process.stdout.columns);
     await chosen?.run();
   } catch (error) {
     const { printFailure } = await import('./output/failure.ts');

@@ -2,6 +2,7 @@
 
 import { assertRoot, openKernel } from '../../lab/kernel.ts';
 import { inspectLab, type LabView, type NodeView } from '../../lab/list.ts';
+import { statusText } from '../output/container-status.ts';
 import { renderTable } from '../output/table.ts';
 import { visibleLines } from '../output/visible.ts';
 
@@ -27,7 +28,19 @@ function toText(view: LabView): string {
     ['NODE', 'KIND', 'INTERFACE', 'TYPE', 'STATE', 'MAC', 'MTU', 'ADDRESSES'],
     view.view.flatMap(nodeRows),
   );
-  return `${title}${about}\n${table}`;
+  const containers = containerTable(view.view);
+  return `${title}${about}\n${table}${containers === '' ? '' : `\n${containers}`}`;
+}
+
+function containerTable(nodes: readonly NodeView[]): string {
+  const now = Date.now();
+  const rows = nodes.flatMap(({ node, container }) => {
+    if (container === undefined) return [];
+    const status = statusText({ status: container?.status ?? 'missing', state: container }, now);
+    const said = container?.error ?? container?.healthLog ?? '';
+    return [[node, status, String(container?.pid || '-'), String(container?.restarts ?? 0), said]];
+  });
+  return rows.length === 0 ? '' : renderTable(['CONTAINER', 'STATUS', 'PID', 'RESTARTS', 'LAST WORDS'], rows);
 }
 
 function nodeRows(node: NodeView): string[][] {

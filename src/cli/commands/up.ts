@@ -8,6 +8,7 @@ import { type UpEvent, upLab } from '../../lab/up.ts';
 import { count } from '../output/count.ts';
 import { progressBar } from '../output/progress.ts';
 import { opLine } from '../output/step.ts';
+import { visible } from '../output/visible.ts';
 import { printWarnings } from '../output/warnings.ts';
 
 type Args = { file: string; prefix?: string; var?: string[]; json: boolean; verbose: boolean };
@@ -27,9 +28,11 @@ export async function run({ file, prefix, var: vars, json, verbose }: Args): Pro
     if (json) process.stdout.write(`${JSON.stringify(event)}\n`);
     if (event.type === 'started') total = event.total;
     if (event.type === 'done') {
+      if (!json) for (const note of event.notes ?? []) bar.say(`warning: ${visible(note)}`);
       if (verbose && !json) for (const op of event.ops) process.stderr.write(`${opLine(op)}\n`);
       bar.step(event.to, total);
     }
+    if (event.type === 'waiting' && !json) bar.say(`waiting: ${visible(event.message)}`);
     if (event.type === 'undoing') {
       bar.end();
       if (!json) process.stderr.write('undoing what was made\n');

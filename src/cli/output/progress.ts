@@ -2,7 +2,12 @@
 
 import { stderr } from 'node:process';
 
-export type Progress = { readonly step: (done: number, total: number) => void; readonly end: () => void };
+export type Progress = {
+  readonly step: (done: number, total: number) => void;
+  /** What is waited for: a line of its own, since it can take long. */
+  readonly say: (text: string) => void;
+  readonly end: () => void;
+};
 
 /** So long a lab is too quick for a bar to be anything but flicker, milliseconds. */
 const QUIET_MS = 300;
@@ -10,10 +15,14 @@ const WIDTH = 30;
 
 /** A bar with a label, drawn at most every 50 ms. */
 export function progressBar(label: string): Progress {
-  if (stderr.isTTY !== true) return { step: () => undefined, end: () => undefined };
+  const say = (text: string): void => {
+    stderr.write(`${stderr.isTTY === true ? '\r\x1b[K' : ''}${text}\n`);
+  };
+  if (stderr.isTTY !== true) return { step: () => undefined, say, end: () => undefined };
   const start = Date.now();
   let drawn = 0;
   return {
+    say,
     step(done, total) {
       const now = Date.now();
       if (now - start < QUIET_MS || (now - drawn < 50 && done < total)) return;

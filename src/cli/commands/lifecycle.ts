@@ -1,0 +1,64 @@
+// `nslab stop start restart kill pause unpause wait`: one request to each container named, all at once. What went well is named
+// on standard output, as Docker does; the first failure decides the exit status.
+
+import { NslabError } from '../../base/error.ts';
+import { type Container, findContainer } from '../../lab/containers.ts';
+import {
+  killContainer,
+  pauseContainer,
+  restartContainer,
+  startContainer,
+  stopContainer,
+  unpauseContainer,
+  waitForExit,
+} from '../../lab/control.ts';
+import { assertRoot } from '../../lab/kernel.ts';
+
+type Args = { nodes: string[]; lab?: string; time?: number; signal?: string };
+type Verb = 'stop' | 'start' | 'restart' | 'kill' | 'pause' | 'unpause' | 'wait';
+
+export async function run(verb: Verb, args: Args): Promise<void> {
+  assertRoot(verb);
+  if (args.time !== undefined && !(args.time >= 0)) throw new NslabError('USAGE', '--time wants seconds');
+  // All are looked up before the first is touched.
+  const containers = args.nodes.map((node) => findContainer(node, args.lab));
+  const results = await Promise.allSettled(containers.map((container) => one(verb, container, args)));
+  for (const [i, result] of results.entries()) {
+    if (result.status === 'fulfilled') process.stdout.write(`${result.value ?? containers[i]?.node}\n`);
+  }
+  const failed = results
+    .filter((result) => result.status === 'rejected')
+    .map(({ reason }) => reason as unknown);
+  const [first, ...more] = failed;
+  for (const reason of more) {
+    if (!(reason instanceof NslabError)) throw reason;
+    process.stderr.write(`${reason.message}\n`);
+  }
+  if (first !== undefined) throw first;
+}
+
+async function one(verb: Verb, container: Container, { time, signal }: Args): Promise<string | undefined> {
+  switch (verb) {
+    case 'stop':
+      await stopContainer(container, time);
+      break;
+    case 'start':
+      await startContainer(container);
+      break;
+    case 'restart':
+      await restartContainer(container, time);
+      break;
+    case 'kill':
+      await killContainer(container, signal ?? 'KILL');
+      break;
+    case 'pause':
+      await pauseContainer(container);
+      break;
+    case 'unpause':
+      await unpauseContainer(container);
+      break;
+    case 'wait':
+      return String(await waitForExit(container));
+  }
+  return undefined;
+}

@@ -1,0 +1,62 @@
+// `nslab stats`: what containers use, again and again until it is interrupted, or once.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Container, findContainer, listContainers, stateOf } from '../../lab/containers.ts';
+import { assertRoot } from '../../lab/kernel.ts';
+import { takeSample, type Usage, usageBetween } from '../../lab/stats.ts';
+import { renderTable } from '../output/table.ts';
+
+type Args = { nodes?: string[]; lab?: string; stream: boolean; json: boolean };
+
+const EVERY_MS = 1000;
+/** Long enough for a share of processor time to mean something. */
+const ONCE_MS = 250;
+
+export async function run({ nodes = [], lab, stream, json }: Args): Promise<void> {
+  assertRoot('stats');
+  const named = nodes.map((node) => findContainer(node, lab));
+  const current = (): Container[] => (named.length > 0 ? named : listContainers(lab)).filter(hasProcess);
+  let before = takeSample(current());
+  for (;;) {
+    await pause(stream ? EVERY_MS : ONCE_MS);
+    const containers = current();
+    const after = takeSample(containers);
+    const usage = usageBetween(before, after, containers);
+    print(usage, { json, stream });
+    if (!stream) return;
+    before = after;
+  }
+}
+
+function hasProcess(container: Container): boolean {
+  const status = stateOf(container)?.status;
+  return status === 'running' || status === 'paused';
+}
+
+function print(usage: readonly Usage[], { json, stream }: { json: boolean; stream: boolean }): void {
+  if (json) {
+    process.stdout.write(stream ? `${JSON.stringify(usage)}\n` : `${JSON.stringify(usage, null, 2)}\n`);
+    return;
+  }
+  // Home, and what is below the table cleared: the table stands still on a terminal.
+  if (stream && process.stdout.isTTY) process.stdout.write('\x1b[H\x1b[J');
+  const rows = usage.map((one) => [
+    one.node,
+    one.lab,
+    one.cpus === null ? '-' : `${(one.cpus * 100).toFixed(1)}%`,
+    `${size(one.memory)} / ${one.memoryLimit === null ? 'no limit' : size(one.memoryLimit)}`,
+    `${one.pids ?? '-'}${one.pidsLimit === null ? '' : ` / ${one.pidsLimit}`}`,
+    `${size(one.read)} / ${size(one.written)}`,
+  ]);
+  const head = ['CONTAINER', 'LAB', 'CPU', 'MEMORY', 'PIDS', 'READ / WRITTEN'];
+  process.stdout.write(rows.length === 0 ? 'no container is running\n' : renderTable(head, rows));
+}
+
+/** `1.5MiB`, as Docker prints it. */
+function size(bytes: number | null): string {
+  if (bytes === null) return '-';
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 2 ** (10 * power);
+  return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : 1)}${units[power]}`;
+}
