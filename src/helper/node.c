@@ -92,6 +92,14 @@ static int open_pin(int labs_fd, const char *lab, const char *netns)
     return openat(labs_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
+// A container in the network of another node has no pin, only its folder.
+static int open_container_folder(int labs_fd, const char *lab, const char *node)
+{
+    char path[3 * (NAME_MAX + 1)];
+    if ((size_t)snprintf(path, sizeof path, "%s/containers/%s", lab, node) >= sizeof path) return -1;
+    return openat(labs_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 // Looks for the node in one lab: PREFIX + typed, then typed as the netns' own name.
 static bool find_in_lab(int labs_fd, const char *lab, const char *typed, Node *out)
 {
@@ -101,6 +109,7 @@ static bool find_in_lab(int labs_fd, const char *lab, const char *typed, Node *o
     for (size_t i = 0; i < sizeof candidates / sizeof *candidates; i++) {
         if (candidates[i] == NULL) continue;
         int fd = open_pin(labs_fd, lab, candidates[i]);
+        if (fd < 0) fd = open_container_folder(labs_fd, lab, candidates[i] + strlen(prefix));
         if (fd < 0) continue;
         *out = (Node){
             .name = xstrdup(candidates[i] + strlen(prefix)),
@@ -125,6 +134,13 @@ static Names list_nodes(int labs_fd, const Names *labs)
         for (size_t p = 0; p < pins.count; p++) {
             const char *pin = pins.items[p];
             add_name(&nodes, starts_with(pin, prefix) ? pin + strlen(prefix) : pin);
+        }
+        cleanup_free char *folders = xasprintf("%s/containers", labs->items[i]);
+        Names containers = list_names(labs_fd, folders);
+        for (size_t c = 0; c < containers.count; c++) {
+            cleanup_free char *netns = xasprintf("%s%s", prefix, containers.items[c]);
+            cleanup_fd int pin = open_pin(labs_fd, labs->items[i], netns);
+            if (pin < 0) add_name(&nodes, containers.items[c]);
         }
     }
     sort_names(&nodes);

@@ -3,6 +3,7 @@
 //   /run/nslab/labs/LAB/prefix        prefix of the lab's netns names, no newline; absent means none
 //   /run/nslab/labs/LAB/netns/NETNS   bind mount of a network namespace; NETNS is the prefix and the node's
 //   name
+//   /run/nslab/labs/LAB/containers/NODE a container; one that is in the network of another has only this
 
 #ifndef NSLAB_NODE_H
 #define NSLAB_NODE_H
@@ -15,7 +16,7 @@ typedef struct {
     char *lab;   // NULL for `host` without --lab
     int labs_fd; // /run/nslab/labs, to reach what belongs to the lab without walking the path again; -1 for
                  // `host`
-    int fd;      // the network namespace
+    int fd;      // the network namespace, or the folder of a container that has none of its own
     bool is_nested; // the caller is inside a node itself: /run/nslab is then that of a template (template.c)
 } Node;
 

@@ -1,6 +1,6 @@
 // The promise that `down` cleans up after SIGKILL at any moment: for every op of `up` and of `down`, the process is killed just
 // before and just after it (NSLAB_FAULT), then `nslab down` runs, and the machine must be as it was. The labs were chosen for
-// what they do to the machine's own namespace: a wire; a bridge with NAT; a NIC that is moved in.
+// what they do to the machine's own namespace: a wire; a bridge with NAT; a NIC that is moved in; and for processes: containers.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';

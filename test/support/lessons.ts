@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { patience } from './emulated.ts';
 import { NetAgent } from './net-agent.ts';
-import type { UpLab } from './nslab.ts';
+import { nslabOk, type UpLab } from './nslab.ts';
 import { connect } from './probe.ts';
 import { NIC } from './shipped.ts';
 
@@ -167,6 +167,33 @@ export const lessons: Readonly<Record<string, Lesson>> = {
         socket.on('message', (text, { port }) => { process.stdout.write(text + ' from ' + port); process.exit(0); });
         socket.send('who', 5353, '198.51.100.2');`;
       assert.equal(lab.ok('client', process.execPath, '-e', script), 'who from 5353');
+    });
+  },
+
+  containers: async (lab, check) => {
+    await check('app has started when db was healthy, and ps shows both', () => {
+      const rows = JSON.parse(nslabOk(['ps', '--json', '--lab', lab.name]));
+      assert.deepEqual(
+        rows.map((row: Json) => [row.node, row.status, row.state.health ?? null]),
+        [
+          ['db', 'running', 'healthy'],
+          ['app', 'running', null],
+        ],
+      );
+      assert.ok(rows[1].state.started > rows[0].state.started);
+    });
+    await check('a name, process numbers and files of its own', () => {
+      assert.equal(lab.ok('app', 'hostname'), 'application\n');
+      assert.equal(lab.ok('app', 'cat', '/proc/1/comm'), 'nslab-init\n');
+      assert.equal(lab.ok('db', 'cat', '/tmp/state'), 'ready\n');
+      assert.notEqual(lab.exec('app', 'test', '-e', '/tmp/state').status, 0);
+      assert.equal(nslabOk(['logs', 'db']), 'the database is ready\n');
+    });
+    await check('a namespace that iproute2 knows by its name', () => {
+      assert.deepEqual(
+        ip('-n app addr show eth0')[0].addr_info.map((entry: Json) => entry.local),
+        ['10.6.0.2'],
+      );
     });
   },
 

@@ -41,7 +41,8 @@ type Args = {
   restart?: string;
   stopSignal?: string;
   stopTimeout?: number;
-  command?: string[];
+  /** yargs leaves what follows a `--` here, after the command's own name. */
+  _: (string | number)[];
 };
 
 export async function run(args: Args): Promise<void> {
@@ -112,9 +113,10 @@ function keysOf(args: Args): Readonly<Record<string, unknown>> {
       hint: 'in a topology file it has links as any node',
     });
   }
+  const command = args._.slice(1).map(String);
   return {
     rootfs: args.rootfs,
-    command: args.command === undefined || args.command.length === 0 ? undefined : args.command.map(String),
+    command: command.length === 0 ? undefined : command,
     entrypoint: args.entrypoint === undefined ? undefined : [args.entrypoint],
     env: args.env,
     env_files: args.envFile,
