@@ -5,8 +5,12 @@ import { loadKernel } from '../lab/kernel.ts';
 import { load } from '../lab/load.ts';
 import { planJson, planText } from '../lab/plan.ts';
 import './commands/down.ts';
+import './commands/lifecycle.ts';
+import './commands/logs.ts';
 import './commands/ls.ts';
 import './commands/plan.ts';
+import './commands/ps.ts';
+import './commands/run.ts';
 import './commands/up.ts';
 import './commands/validate.ts';
 

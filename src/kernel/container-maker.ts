@@ -8,7 +8,14 @@ import { NslabError } from '../base/error.ts';
 import type { LabName, NetnsName, NodeName } from '../base/names.ts';
 import { buildSpec } from '../container/build.ts';
 import { readAccounts, readHostFacts, readProcessFacts } from '../container/facts.ts';
-import type { BuildHost, ContainerNode, LowerFacts, ProcessFacts } from '../container/host.ts';
+import type {
+  Accounts,
+  BuildHost,
+  ContainerNode,
+  HostFacts,
+  LowerFacts,
+  ProcessFacts,
+} from '../container/host.ts';
 import { lowerSpec } from '../container/lower.ts';
 import type { RuntimeSpec } from '../container/runtime-spec.ts';
 import { compileSeccomp, seccompFlags } from '../container/seccomp/compile.ts';
@@ -28,12 +35,19 @@ export class ContainerMaker {
   readonly #lab: LabName;
   readonly #folder: string;
   #process: ProcessFacts | undefined;
+  #facts: HostFacts | undefined;
+  readonly #accounts = new Map<string, Accounts>();
   readonly #profiles = new Map<string, SeccompProfile>();
 
   /** `folder` is that of the topology file. */
   constructor(lab: LabName, folder: string) {
     this.#lab = lab;
     this.#folder = folder;
+  }
+
+  /** Reads what the files of these containers name. @throws NslabError for what is not there */
+  prepare(ops: readonly StartContainer[]): void {
+    this.#facts = readHostFacts(ops.map(nodeOf), { folder: this.#folder, env: process.env });
   }
 
   /** RUN of the container. */
@@ -47,20 +61,14 @@ export class ContainerMaker {
    */
   make(op: StartContainer): readonly string[] {
     const { node } = op;
-    const container: ContainerNode = {
-      name: node,
-      place: op.place,
-      container: op.container,
-      ...(op.sysctls === undefined ? {} : { sysctls: op.sysctls }),
-    };
-    const spec = buildSpec(container, this.#host(op, container));
+    const spec = buildSpec(nodeOf(op), this.#host(op));
     const cgroup = makeCgroup(this.#lab, node, spec.linux.resources);
     this.#makeFolders(spec, node);
     this.#process ??= readProcessFacts();
     const seccomp = this.#seccomp(spec);
     const { program, exec, warnings } = lowerSpec(spec, {
       process: this.#process,
-      accounts: readAccounts(spec.nslab.overlay.lowers),
+      accounts: this.#accountsOf(spec.nslab.overlay.lowers),
       cgroup: cgroup.facts,
       ...(seccomp === undefined ? {} : { seccomp }),
     });
@@ -72,17 +80,18 @@ export class ContainerMaker {
     return [...cgroup.warnings, ...warnings].map((text) => `${node}: ${text}`);
   }
 
-  #host(op: StartContainer, node: ContainerNode): BuildHost {
-    const places = { folder: this.#folder, env: process.env };
+  #host(op: StartContainer): BuildHost {
+    if (this.#facts === undefined) throw new Error('prepare() comes first');
     return {
       lab: this.#lab,
-      ...places,
+      folder: this.#folder,
+      env: process.env,
       run: this.folder(op.node),
       var: containerVar(this.#lab, op.node),
       volumes: VOLUMES_VAR,
       netnsPath: (netns: NetnsName | null) => (netns === null ? OWN_NETNS : pinOf(this.#lab, netns)),
       etc: this.#etc(op),
-      facts: readHostFacts([node], places),
+      facts: this.#facts,
     };
   }
 
@@ -102,8 +111,10 @@ export class ContainerMaker {
   #makeFolders({ nslab }: RuntimeSpec, node: NodeName): void {
     const files = containerVar(this.#lab, node);
     // A lab begins with nothing: what is there was left by one that a reboot ended.
-    unmountBelow(files);
-    removeTree(files);
+    if (existsSync(files)) {
+      unmountBelow(files);
+      removeTree(files);
+    }
     const { lowers, upper, work } = nslab.overlay;
     for (const folder of [this.folder(node), upper, work])
       mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -131,6 +142,13 @@ export class ContainerMaker {
     return { flags: seccompFlags(profile), filter };
   }
 
+  #accountsOf(lowers: readonly string[]): Accounts {
+    const key = lowers.join('\0');
+    const known = this.#accounts.get(key) ?? readAccounts(lowers);
+    this.#accounts.set(key, known);
+    return known;
+  }
+
   #profileOf(path: string): SeccompProfile {
     const known = this.#profiles.get(path);
     if (known !== undefined) return known;
@@ -138,4 +156,8 @@ export class ContainerMaker {
     this.#profiles.set(path, profile);
     return profile;
   }
+}
+
+function nodeOf({ node, place, container, sysctls }: StartContainer): ContainerNode {
+  return { name: node, place, container, ...(sysctls === undefined ? {} : { sysctls }) };
 }

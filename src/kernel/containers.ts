@@ -14,6 +14,11 @@ export type StartContainer = Extract<Op, { readonly kind: 'startContainer' }>;
 /** Makes and starts them, all at once; refused ones are told by the first of them. */
 export function startContainers(maker: ContainerMaker, ops: readonly StartContainer[]): RunResult {
   const notes: string[] = [];
+  try {
+    maker.prepare(ops);
+  } catch (error) {
+    return { done: 0, failure: failureOfThrown(error) };
+  }
   for (const [done, op] of ops.entries()) {
     try {
       notes.push(...maker.make(op));

@@ -14,7 +14,7 @@ import { type ShippedTopology, shippedTopologies } from '../support/shipped.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
 
 const SIGKILLED = 128 + 9;
-const chosen = ['two-namespaces', 'physical', 'docker0', 'nat'].slice(0, rounds(4, 2));
+const chosen = ['two-namespaces', 'containers', 'physical', 'docker0', 'nat'].slice(0, rounds(5, 3));
 /** Every how many ops. */
 const STEP = rounds(1, 4);
 
