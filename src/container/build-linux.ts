@@ -1,8 +1,9 @@
 // The part of a runtime configuration that only Linux has: namespaces, devices, resources, sysctls, hidden paths. Pure.
 
 import type { ContainerOptions } from '../model/container-options.ts';
+import { containerSysctls } from '../model/container-options.ts';
 import { parseDevice } from '../model/container-text.ts';
-import { defaultDeviceRules, defaultSysctls, hostSecrets, maskedPaths, readonlyPaths } from './defaults.ts';
+import { defaultDeviceRules, hostSecrets, maskedPaths, readonlyPaths } from './defaults.ts';
 import type { BuildHost, ContainerNode } from './host.ts';
 import { bytesOf, must } from './options.ts';
 import type { Device, DeviceRule, Linux, Mount, Namespace, Resources } from './runtime-spec.ts';
@@ -78,7 +79,7 @@ function deviceRule({ device: { type, major, minor }, access }: AllowedDevice): 
 /** Those of the network namespace that the file sets are set with its wires; what is left is of the container's others. */
 function buildSysctls({ place, sysctls = [] }: ContainerNode): Record<string, string> {
   const given = new Map(sysctls.map(({ key, value }) => [key, value]));
-  const defaults = place === null ? [] : Object.entries(defaultSysctls).filter(([key]) => !given.has(key));
+  const defaults = place === null ? [] : Object.entries(containerSysctls).filter(([key]) => !given.has(key));
   return Object.fromEntries([...defaults, ...[...given].filter(([key]) => !key.startsWith('net.'))]);
 }
 

@@ -111,12 +111,6 @@ export const defaultDeviceRules: readonly DeviceRule[] = [
   { allow: true, type: 'c', major: 136, access: 'rwm' },
 ];
 
-/** Of a network namespace of its own: low ports and ping are for everyone in it (moby, oci_linux.go). */
-export const defaultSysctls: Readonly<Record<string, string>> = {
-  'net.ipv4.ip_unprivileged_port_start': '0',
-  'net.ipv4.ping_group_range': '0 2147483647',
-};
-
 export const LOG_MAX_BYTES = 10 * 1024 * 1024;
 export const LOG_FILES = 3;
 

@@ -59,3 +59,9 @@ export type HealthOptions = {
   readonly start_interval?: Quantity | undefined;
   readonly disable?: boolean | undefined;
 };
+
+/** Of a container's own network namespace: low ports and ping are for everyone in it (moby, oci_linux.go). */
+export const containerSysctls: Readonly<Record<string, string>> = {
+  'net.ipv4.ip_unprivileged_port_start': '0',
+  'net.ipv4.ping_group_range': '0 2147483647',
+};

@@ -3,6 +3,7 @@
 // Pure: the same lab gives the same list. What the kernel demands of the order is said where it is met.
 
 import type { IfName } from '../base/names.ts';
+import { containerSysctls } from '../model/container-options.ts';
 import type { Lab } from '../model/lab.ts';
 import type { Route } from '../model/route.ts';
 import { planContainers } from './containers.ts';
@@ -44,6 +45,12 @@ function planSysctls({ node: { place, container }, quiet, sysctls }: Site, ops: 
   if (quiet) ops.push({ kind: 'setSysctl', place, key: 'net.ipv6.conf.default.addr_gen_mode', value: '1' });
   // Whoever enters only the network namespace would set the others' in the machine: a container sets its own (container/build.ts).
   const own = sysctls.filter(({ key }) => container === undefined || key.startsWith('net.'));
+  // Those are there for `ip netns exec` and in `explain` as well, so they are set with the namespace's others.
+  if (container !== undefined && place !== null) {
+    for (const [key, value] of Object.entries(containerSysctls)) {
+      if (own.every((given) => given.key !== key)) ops.push({ kind: 'setSysctl', place, key, value });
+    }
+  }
   for (const { key, value } of own) ops.push({ kind: 'setSysctl', place, key, value });
 }
 

@@ -11,6 +11,14 @@ ip netns add app
 # Ports of a switch need no IPv6: 1 is none, no link-local address.
 ip netns exec sw sysctl -qw net.ipv6.conf.default.addr_gen_mode=1
 
+# db: settings that new devices take over.
+ip netns exec db sysctl -qw net.ipv4.ip_unprivileged_port_start=0
+ip netns exec db sysctl -qw 'net.ipv4.ping_group_range=0 2147483647'
+
+# app: settings that new devices take over.
+ip netns exec app sysctl -qw net.ipv4.ip_unprivileged_port_start=0
+ip netns exec app sysctl -qw 'net.ipv4.ping_group_range=0 2147483647'
+
 # sw: its devices.
 # A bridge is a switch; what has it as master is a port.
 ip -n sw link add name br0 up type bridge
