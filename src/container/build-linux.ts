@@ -1,7 +1,6 @@
 // The part of a runtime configuration that only Linux has: namespaces, devices, resources, sysctls, hidden paths. Pure.
 
-import type { ContainerOptions } from '../model/container-options.ts';
-import { containerSysctls } from '../model/container-options.ts';
+import { type ContainerOptions, containerSysctls } from '../model/container-options.ts';
 import { parseDevice } from '../model/container-text.ts';
 import { defaultDeviceRules, hostSecrets, maskedPaths, readonlyPaths } from './defaults.ts';
 import type { BuildHost, ContainerNode } from './host.ts';

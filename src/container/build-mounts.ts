@@ -5,6 +5,7 @@ import type { ContainerOptions } from '../model/container-options.ts';
 import { type MountText, parseBind, parseTmpfs, parseVolume } from '../model/container-text.ts';
 import { DEFAULT_SHM_SIZE, defaultMounts, hostTmpfs } from './defaults.ts';
 import type { BuildHost } from './host.ts';
+import { propagations } from './mount-options.ts';
 import { bytesOf, listOf, must } from './options.ts';
 import { hostPath } from './paths.ts';
 import type { Extension, Mount, Volume } from './runtime-spec.ts';
@@ -23,9 +24,8 @@ export type BuiltMounts = {
 };
 
 export function buildMounts({ options, host, hostname, isHostRootfs }: MountInput): BuiltMounts {
-  const given = givenMounts(options);
   const volumes: Volume[] = [];
-  const own = given.map((mount, index) => toMount(mount, { host, volumes, index }));
+  const own = givenMounts(options).map((mount, index) => toMount(mount, { host, volumes, index }));
   const targets = new Set(own.map(({ destination }) => destination));
   const { mounts: etc, files } = etcMounts(host, hostname);
   const defaults = [
@@ -41,14 +41,13 @@ export function buildMounts({ options, host, hostname, isHostRootfs }: MountInpu
   };
 }
 
-/** The node's own, by target. */
+/** The node's own, as the file writes them. */
 export function givenMounts(options: ContainerOptions): MountText[] {
-  const all = [
+  return [
     ...(options.binds ?? []).map((text) => must(parseBind(text))),
     ...(options.volumes ?? []).map((value) => must(parseVolume(value))),
     ...listOf(options.tmpfs).map((text) => must(parseTmpfs(text))),
   ];
-  return all;
 }
 
 function outerFirst(a: Mount, b: Mount): number {
@@ -85,14 +84,12 @@ function toMount(mount: MountText, { host, volumes, index }: VolumeInput): Mount
   }
 }
 
-const propagations = ['private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave'];
-
 /** With what is mounted below the source, private, and read only all the way down: Docker's defaults since 25. */
 function bindOptions(words: readonly string[]): string[] {
   const kept = words.filter((word) => word !== 'nocopy' && word !== 'rbind' && word !== 'bind');
   return [
     words.includes('bind') ? 'bind' : 'rbind',
-    ...(kept.some((word) => propagations.includes(word)) ? [] : ['rprivate']),
+    ...(kept.some((word) => propagations.has(word)) ? [] : ['rprivate']),
     ...kept,
     ...(kept.includes('ro') && !words.includes('bind') ? ['rro'] : []),
   ];

@@ -22,12 +22,7 @@ export function buildSpec(node: ContainerNode, host: BuildHost): RuntimeSpec {
   const hostname = options.hostname ?? node.name;
   const lower = rootFolder(node, host);
   const isHostRootfs = node.container?.rootfs === 'host';
-  const { mounts, volumes, files } = buildMounts({
-    options,
-    host,
-    hostname,
-    isHostRootfs,
-  });
+  const { mounts, volumes, files } = buildMounts({ options, host, hostname, isHostRootfs });
   const hidesPaths = !privileged && security.systemPaths !== 'unconfined';
   const noNewPrivileges = security.noNewPrivileges ?? !privileged;
   return {
