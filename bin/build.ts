@@ -1,6 +1,5 @@
 // `npm run build`: the static helper (dist/nslab-helper, which bin/nslab is a link to), the bundle (dist/nslab.js) and a startup
-// snapshot of it. koffi stays outside of the bundle, because it finds its native file beside its own package; of `netlink` only pure
-// JavaScript is used, which is bundled.
+// snapshot of it. Of koffi only its native file is used, which lies beside the bundle; of `netlink` only pure JavaScript.
 
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -41,7 +40,6 @@ async function bundle(): Promise<void> {
     target: 'node20',
     minify: true,
     sourcemap: 'linked',
-    external: ['koffi'],
     // yargs wants two functions of it, and node:assert opens the terminal to find its colours: 10 ms.
     alias: { assert: join(root, 'bin/assert.ts') },
     inject: [join(root, 'bin/lazy-segmenter.ts')],
@@ -52,7 +50,7 @@ async function bundle(): Promise<void> {
     },
     // Asked when they are needed: a snapshot is made under one path and may run under another.
     banner: {
-      js: `const __bundle={require,get dirname(){return this.require("node:path").dirname(process.argv[1])},${''}get url(){return this.require("node:url").pathToFileURL(process.argv[1]).href}};`,
+      js: 'const __bundle={require,get dirname(){return this.require("node:path").dirname(process.argv[1])},get url(){return this.require("node:url").pathToFileURL(process.argv[1]).href}};',
     },
     logLevel: 'warning',
   });
@@ -77,18 +75,14 @@ function snapshot(): void {
   const blob = join(dist, 'nslab.blob');
   rmSync(`${blob}.for`, { force: true });
   const examples = ['docker0', 'policy-routing', 'nat'].map((name) => join(root, `topologies/${name}.yaml`));
-  const made = spawnSync(
-    process.execPath,
-    ['--snapshot-blob', blob, '--build-snapshot', join(dist, 'nslab.js'), ...examples],
-    { encoding: 'utf8' },
-  );
-  const key = spawnSync(join(dist, 'nslab-helper'), ['_snapshot-key', process.execPath], {
-    encoding: 'utf8',
-  });
   const script = join(dist, 'nslab.js');
-  const runs = spawnSync(process.execPath, ['--snapshot-blob', blob, script, '--version'], {
-    encoding: 'utf8',
-  });
+  // Options would become part of what the snapshot fits; the launcher uses none where there are some.
+  const options = { encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } } as const;
+  const node = (...words: string[]) =>
+    spawnSync(process.execPath, ['--snapshot-blob', blob, ...words], options);
+  const made = node('--build-snapshot', script, ...examples);
+  const runs = node(script, '--version');
+  const key = spawnSync(join(dist, 'nslab-helper'), ['_snapshot-key', process.execPath], options);
   if (made.status === 0 && key.status === 0 && runs.status === 0) {
     writeFileSync(`${blob}.for`, key.stdout);
     return;
