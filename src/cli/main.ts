@@ -1,9 +1,10 @@
 // The command line: options, help and exit statuses. It decides nothing else; what a command does is in lab/, which is loaded
-// when the command runs. Only this file ends the process, by setting its exit status.
+// when the command runs. Only this file ends the process.
 
 import { startupSnapshot } from 'node:v8';
 import yargs, { type Argv } from 'yargs';
 import { Chosen, commands } from './commands.ts';
+import { restoreEnvironment } from './environment.ts';
 import { separateCommand } from './run-words.ts';
 import { type Typed, usageError } from './usage.ts';
 import { version } from './version.ts';
@@ -72,6 +73,7 @@ async function parse(program: Argv, argv: readonly string[], columns = 80): Prom
 }
 
 async function main(program: Argv): Promise<void> {
+  restoreEnvironment();
   try {
     const chosen = await parse(program, separateCommand(words()), process.stdout.columns);
     await chosen?.run();
@@ -79,6 +81,9 @@ async function main(program: Argv): Promise<void> {
     const { printFailure } = await import('./output/failure.ts');
     process.exitCode = printFailure(error);
   }
+  // Else Node would take its whole heap apart first, 15 to 25 ms. Nothing is lost: on Linux writing to a file, a terminal and a
+  // pipe is synchronous (https://nodejs.org/docs/latest-v20.x/api/process.html#a-note-on-process-io).
+  process.exit();
 }
 
 /** The program is made, and everything it needs has run once, before the snapshot is taken. */

@@ -497,6 +497,23 @@ rootTest('a command of the file that fails takes the lab down again', () => {
   assert.match(result.stderr, /so it goes/);
 });
 
+rootTest('a command of the file sees the environment of the caller, not what Node was started with', () => {
+  const file = join(folder, 'environment');
+  const text = pair.replace('tcli-a: {}', `tcli-a: { exec: ["env > ${file}"] }`);
+  const see = (extra: Readonly<Record<string, string>>): string[] => {
+    const { NODE_EXTRA_CA_CERTS: _1, GLIBC_TUNABLES: _2, ...env } = process.env;
+    nslabOk(['up', '-'], { input: text, env: { ...env, ...extra } });
+    nslabOk(['down']);
+    const lines = readFileSync(file, 'utf8').split('\n');
+    return lines.filter((line) => /^(NODE_EXTRA_CA|GLIBC_TUN|NSLAB_KEPT)/.test(line)).sort();
+  };
+  assert.deepEqual(see({}), []);
+  assert.deepEqual(see({ NODE_EXTRA_CA_CERTS: '/etc/ca', GLIBC_TUNABLES: 'glibc.malloc.check=0' }), [
+    'GLIBC_TUNABLES=glibc.malloc.check=0',
+    'NODE_EXTRA_CA_CERTS=/etc/ca',
+  ]);
+});
+
 rootTest(
   'a second up or down of a lab that is being brought up is refused with the pid of the first',
   async () => {

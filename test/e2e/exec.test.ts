@@ -488,7 +488,8 @@ describe('bin/nslab', () => {
       assert.match(result.stderr, /^error\[/);
       assert.equal(result.stdout, '');
     }
-    const by = (...args: string[]) => `[${tree.script}]${args.map((word) => `[${word}]`).join('')}`;
+    const by = (...args: string[]) =>
+      `[--v8-pool-size=1][${tree.script}]${args.map((word) => `[${word}]`).join('')}`;
     for (const args of [['exec', '--help'], ['shell', '-h'], ['up', 'a b', ''], [], ['_snapshot-keys']]) {
       assert.equal(call(tree.nslab, args, tree).stdout, by(...args));
     }
@@ -501,7 +502,7 @@ describe('bin/nslab', () => {
     symlinkSync('../bin/nslab', join(links, 'first'));
     symlinkSync('first', join(links, 'nslab'));
     symlinkSync(tree.folder, join(links, 'tree'));
-    const expected = `[${tree.script}][up]`;
+    const expected = `[--v8-pool-size=1][${tree.script}][up]`;
     assert.equal(call(join(links, 'nslab'), ['up'], tree).stdout, expected);
     assert.equal(call(join(links, 'tree/bin/nslab'), ['up'], tree).stdout, expected);
     const path = { env: { PATH: `${links}:${tree.env.PATH}` } };
@@ -528,13 +529,15 @@ describe('bin/nslab', () => {
     const fake = join(tree.folder, 'path/node');
     const key = call(helper, ['_snapshot-key', fake], tree).stdout;
     assert.match(key, /^\d+ \d+\.\d{9} \d+ [0-9a-f.]+\n$/);
-    const plain = `[${tree.script}][ls]`;
-    const fast = `[--snapshot-blob][${tree.blob}]${plain}`;
+    const plain = `[--v8-pool-size=1][${tree.script}][ls]`;
+    const fast = `[--v8-pool-size=1][--snapshot-blob][${tree.blob}][${tree.script}][ls]`;
     const ls = (env: Readonly<Record<string, string>> = {}) =>
       call(tree.nslab, ['ls'], { env: { ...tree.env, ...env } }).stdout;
     assert.equal(ls(), plain, 'nothing says what made it');
     writeFileSync(`${tree.blob}.for`, key);
     assert.equal(ls(), fast);
+    writeFileSync(`${tree.blob}.for`, `${key}--one=1\n--two\n`);
+    assert.equal(ls(), fast.replace('[--snap', '[--one=1][--two][--snap'), 'the options it was made with');
     assert.equal(ls({ NODE_OPTIONS: '--stack-size=2000' }), plain, 'options may change what V8 compares');
     writeFileSync(`${tree.blob}.for`, key.replace(/\n$/, '0\n'));
     assert.equal(ls(), plain, 'another processor');
