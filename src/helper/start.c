@@ -1,6 +1,8 @@
-// `nslab-helper _start [--created] DIR...`: starts the containers of the folders, all at once, and prints one
-// line each in the order given: `DIR ok PID` or `DIR error TEXT`. Ends with 0 when all have started. What
-// stays is one monitor a container (monitor.c).
+// `nslab-helper _start [--created] [--when-told] DIR...`: starts the containers of the folders, all at once, and
+// prints one line each in the order given: `DIR ok PID` or `DIR error TEXT`. Ends with 0 when all have started.
+// With --when-told each waits for one byte on stdin, in the same order, which says that its folder is ready: so
+// the caller prepares the next one meanwhile. The end of stdin means that the rest is not wanted. What stays is
+// one monitor a container (monitor.c).
 
 #include "common.h"
 #include "monitor.h"
@@ -42,24 +44,37 @@ static bool print_report(const char *path, int fd)
     return starts_with(text, "ok ");
 }
 
+static bool is_wanted(void)
+{
+    char ready;
+    return TEMP_FAILURE_RETRY(read(STDIN_FILENO, &ready, 1)) == 1;
+}
+
 int verb_start(int argc, char **argv)
 {
     char *environment[] = {NULL};
     seal_self(argv, environment);
-    bool held = argc > 1 && strcmp(argv[1], "--created") == 0;
-    char **paths = argv + (held ? 2 : 1);
-    int count = argc - (held ? 2 : 1);
+    bool held = false, told = false;
+    int count = argc - 1;
+    char **paths = argv + 1;
+    for (; count > 0 && paths[0][0] == '-'; count--, paths++) {
+        if (strcmp(paths[0], "--created") == 0) held = true;
+        else if (strcmp(paths[0], "--when-told") == 0) told = true;
+        else die(EXIT_USAGE, "USAGE", NULL, "unknown option %s", quoted(paths[0]));
+    }
     if (count < 1)
-        die(EXIT_USAGE, "USAGE", "usage: nslab-helper _start [--created] DIR...", "the folder is missing");
+        die(EXIT_USAGE, "USAGE", "usage: nslab-helper _start [--created] [--when-told] DIR...",
+            "the folder is missing");
     int *reports = xcalloc((size_t)count, sizeof *reports);
     signal(SIGCHLD, SIG_DFL);
     for (int i = 0; i < count; i++) {
         if (*paths[i] != '/') die(EXIT_USAGE, "USAGE", NULL, "%s is not absolute", quoted(paths[i]));
     }
-    for (int i = 0; i < count; i++)
-        reports[i] = start_one(paths[i], held);
-    bool good = true;
-    for (int i = 0; i < count; i++)
+    int started = 0;
+    for (; started < count && (!told || is_wanted()); started++)
+        reports[started] = start_one(paths[started], held);
+    bool good = started == count;
+    for (int i = 0; i < started; i++)
         good = print_report(paths[i], reports[i]) && good;
     free(reports);
     return fflush(stdout) == 0 && good ? 0 : EXIT_BUG;

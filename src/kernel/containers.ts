@@ -1,9 +1,13 @@
 // Starting containers: from the op to a runtime configuration, its cgroups and its program (room container/), then one run of the
 // helper for all that start together. The helper's `_start` answers one line for each; the monitors that it leaves behind stay.
-// Everything is made where `down` looks for it by name alone (container-end.ts).
+// It is told of each container when that one's folder is ready, and starts it while the next is prepared here: making the program
+// of a container and starting it take about as long as each other. Everything is made where `down` looks for it by name alone
+// (container-end.ts).
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { closeSync, readFileSync, writeSync } from 'node:fs';
 import type { Op } from '../plan/op.ts';
+import { pipe } from '../sys/libc.ts';
 import type { ContainerMaker } from './container-maker.ts';
 import { failureOfThrown } from './failure.ts';
 import { helperPath } from './helper.ts';
@@ -19,19 +23,20 @@ export function startContainers(maker: ContainerMaker, ops: readonly StartContai
   } catch (error) {
     return { done: 0, failure: failureOfThrown(error) };
   }
+  const folders = ops.map((op) => maker.folder(op.node));
+  const starter = new Starter(folders, ops[0]?.hold === true);
   for (const [done, op] of ops.entries()) {
     try {
       notes.push(...maker.make(op));
+      starter.tell();
     } catch (error) {
+      starter.finish();
       return { done, failure: failureOfThrown(error, op) };
     }
   }
-  const answers = startAll(
-    ops.map((op) => maker.folder(op.node)),
-    ops[0]?.hold === true,
-  );
-  for (const [done, op] of ops.entries()) {
-    const said = answers.get(maker.folder(op.node)) ?? 'error the helper said nothing';
+  const answers = starter.finish();
+  for (const [done, folder] of folders.entries()) {
+    const said = answers.get(folder) ?? 'error the helper said nothing';
     if (!said.startsWith('ok')) return { done, failure: refused(said) };
   }
   return { done: ops.length, notes };
@@ -41,24 +46,56 @@ function refused(said: string): OpFailure {
   return { code: 'CONTAINER', message: said.replace(/^error /, '') };
 }
 
-/** What `_start` says of each folder. */
-function startAll(folders: readonly string[], hold: boolean): ReadonlyMap<string, string> {
-  const words = ['_start', ...(hold ? ['--created'] : []), ...folders];
-  const { stdout, stderr, error } = spawnSync(helperPath(), words, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    maxBuffer: 16 << 20,
-  });
-  if (error !== undefined) throw error;
-  const answers = new Map<string, string>();
-  for (const line of stdout.split('\n')) {
-    // Names have no blanks.
-    const space = line.indexOf(' ');
-    if (space > 0) answers.set(line.slice(0, space), line.slice(space + 1));
+/** One run of `_start`, which is told of the folders one by one, in their order. */
+class Starter {
+  readonly #folders: readonly string[];
+  readonly #tell: number;
+  readonly #answers: number;
+  #isGone = false;
+
+  constructor(folders: readonly string[], hold: boolean) {
+    this.#folders = folders;
+    const told = pipe();
+    const said = pipe();
+    const words = ['_start', ...(hold ? ['--created'] : []), '--when-told', ...folders];
+    // Its answer and its complaint on one pipe: it has either.
+    const child = spawn(helperPath(), words, { stdio: [told.read, said.write, said.write] });
+    // Where it could not be started, the pipe it was to answer on ends at once.
+    child.on('error', () => undefined);
+    child.unref();
+    closeSync(told.read);
+    closeSync(said.write);
+    this.#tell = told.write;
+    this.#answers = said.read;
   }
-  if (answers.size === 0) {
-    const [first = ''] = folders;
-    answers.set(first, `error ${stderr.trim() || 'the helper ended without an answer'}`);
+
+  /** The next folder is ready. */
+  tell(): void {
+    if (this.#isGone) return;
+    try {
+      writeSync(this.#tell, '.');
+    } catch {
+      // It has ended before its time (EPIPE); what it said tells why.
+      this.#isGone = true;
+    }
   }
-  return answers;
+
+  /** Folders that were not told of are left out. Waits for what it says of each folder. */
+  finish(): ReadonlyMap<string, string> {
+    closeSync(this.#tell);
+    const text = readFileSync(this.#answers, 'utf8');
+    closeSync(this.#answers);
+    const answers = new Map<string, string>();
+    for (const line of text.split('\n')) {
+      // Names have no blanks.
+      const space = line.indexOf(' ');
+      const folder = line.slice(0, space);
+      if (this.#folders.includes(folder)) answers.set(folder, line.slice(space + 1));
+    }
+    if (answers.size === 0) {
+      const [first = ''] = this.#folders;
+      answers.set(first, `error ${text.trim() || 'the helper ended without an answer'}`);
+    }
+    return answers;
+  }
 }

@@ -1,6 +1,7 @@
 // The few system calls Node has no function for, through koffi. All are synchronous and run on the main thread, so that a
 // thread which entered a foreign namespace has left it again before any callback runs. Only this file loads koffi.
-// setns(2), unshare(2), mount(2), umount2(2), flock(2), ioctl(2), socket(2), netlink(7), unix(7), pidfd_open(2), getxattr(2).
+// setns(2), unshare(2), mount(2), umount2(2), flock(2), ioctl(2), socket(2), netlink(7), unix(7), pipe(2), pidfd_open(2),
+// getxattr(2).
 
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -87,6 +88,7 @@ function declare() {
     ),
     send: libc.func('intptr_t send(int fd, const uint8_t *buffer, size_t length, int flags)'),
     recv: libc.func('intptr_t recv(int fd, uint8_t *buffer, size_t length, int flags)'),
+    pipe2: libc.func('int pipe2(uint8_t *ends, int flags)'),
   };
 }
 
@@ -97,6 +99,8 @@ function calls(): ReturnType<typeof declare> {
   return declared;
 }
 
+// asm-generic/fcntl.h
+const O_CLOEXEC = 0o2000000;
 // asm-generic/errno-base.h
 const EINTR = 4;
 const EAGAIN = 11;
@@ -159,6 +163,13 @@ export function socket(domain: number, type: number, protocol: number): number {
 
 export function setsockopt(fd: number, level: number, option: { name: number; value: Uint8Array }): void {
   check('setsockopt', () => calls().setsockopt(fd, level, option.name, option.value, option.value.length));
+}
+
+/** A pipe, closed in programs that are started: what is written to `write` is read from `read`. */
+export function pipe(): { readonly read: number; readonly write: number } {
+  const ends = Buffer.alloc(8);
+  check('pipe2', () => calls().pipe2(ends, O_CLOEXEC));
+  return { read: ends.readInt32LE(0), write: ends.readInt32LE(4) };
 }
 
 /** Sends one datagram and returns its length in bytes. */

@@ -69,6 +69,28 @@ function lastText(container: Monitored): string | undefined {
   }
 }
 
+kernelTest(
+  'told one by one, it starts each as soon as it is told, and those never told not at all',
+  async () => {
+    using first = monitored();
+    using second = monitored();
+    first.write(sh('exec sleep 60'));
+    second.write(sh('exec sleep 60'));
+    const helper = spawn(helperPath(), ['_start', '--when-told', first.folder, second.folder]);
+    const answer = collect(helper);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(first.state()['status'], undefined, 'nobody has told it yet');
+    helper.stdin?.write('.');
+    await first.until('status', 'running');
+    assert.equal(second.state()['status'], undefined);
+    helper.stdin?.end();
+    const { text, status } = await answer;
+    assert.match(text, new RegExp(`^${first.folder} ok \\d+$`));
+    assert.notEqual(status, 0);
+    assert.equal(second.state()['status'], undefined);
+  },
+);
+
 kernelTest('a container runs, and its end is told once its log is complete', async () => {
   using container = monitored();
   assert.match(container.start(sh('echo one; echo two >&2; exit 7')), /^ok \d+$/);
