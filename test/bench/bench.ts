@@ -7,6 +7,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchContainers, type ContainerFigures } from './containers.ts';
 import { type ContenderName, contenderNames, type Tools } from './contenders.ts';
 import { compareObjects } from './equal.ts';
 import { runLimitStages } from './limit-stages.ts';
@@ -19,7 +20,7 @@ import { compile, footprint, isInside, leftovers, openWorkspace, runInside } fro
 const USAGE = `usage: npm run bench -- [OPTION]...
   --n 10,100,500,1000   sizes
   --rounds 5            rounds of each size
-  --only star,ring      shapes (and exec)
+  --only star,ring      shapes, and exec, containers
   --script-max 100      largest size for one ip per command
   --without NAME,...    leave out limit, nslab, ip-batch or ip-script
   --big                 also a star of 4096 nodes on 5 bridges
@@ -55,7 +56,7 @@ function readOptions(): Options | undefined {
     options: {
       n: { type: 'string', default: '10,100,500,1000' },
       rounds: { type: 'string', default: '5' },
-      only: { type: 'string', default: 'star,ring,exec' },
+      only: { type: 'string', default: 'star,ring,exec,containers' },
       'script-max': { type: 'string', default: '100' },
       without: { type: 'string', default: '' },
       big: { type: 'boolean', default: false },
@@ -136,6 +137,26 @@ function printExec(figures: readonly ExecFigures[]): void {
   print(tableText(['', 'nslab exec', 'ip netns exec', 'ratio'], rows));
 }
 
+function printContainers({ one, many, monitor }: ContainerFigures): void {
+  const row = (title: string, ms: number, crun: number): string[] => [
+    title,
+    msText(ms),
+    msText(crun),
+    ratioText(ms, crun),
+  ];
+  print('\ncontainers, ms (medians)\n');
+  const rows = [
+    row('one, true', one.nslab, one.crun),
+    row('the same with the seccomp filter', one.filtered, one.crun),
+    row('up of 50 on a switch, with Node', many.nslab, many.crun),
+    row('down of 50', many.down, Number.NaN),
+  ];
+  print(tableText(['', 'nslab', 'crun', 'ratio'], rows));
+  print(
+    `a monitor, of 50: ${monitor.pss.toFixed(0)} KiB proportional, ${monitor.private.toFixed(0)} KiB private\n`,
+  );
+}
+
 async function measure(options: Options, tools: Tools, runner: Runner): Promise<void> {
   if (options.stages) {
     for (const shape of shapesOf(options)) {
@@ -165,8 +186,14 @@ async function measure(options: Options, tools: Tools, runner: Runner): Promise<
     exec = await benchExec(runner, tools, { sizes: [2, 500], rounds: options.rounds, nslab: isBuilt() });
     printExec(exec);
   }
+  let containers: ContainerFigures | undefined;
+  if (options.only.includes('containers') && isBuilt()) {
+    containers = await benchContainers(runner, tools, options.rounds);
+    if (containers === undefined) print('\ncontainers are left out: no static busybox (busybox-static)\n');
+    else printContainers(containers);
+  }
   if (options.json !== undefined) {
-    const summary = { node: process.version, ownRun: isInside(), labs, exec };
+    const summary = { node: process.version, ownRun: isInside(), labs, exec, containers };
     writeFileSync(options.json, `${JSON.stringify(summary, undefined, 1)}\n`);
   }
 }

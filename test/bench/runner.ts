@@ -53,14 +53,26 @@ export class Runner {
     return await this.#watch([String(count), ...argv]);
   }
 
+  /** The same, with the stopwatch itself run by the words that `wrap` puts around it. */
+  async timeInside(
+    wrap: (words: readonly string[]) => readonly string[],
+    argv: readonly string[],
+    count = 1,
+  ): Promise<Timing> {
+    return await this.#watch([String(count), ...argv], wrap);
+  }
+
   /** One run in which descriptors are counted; its time means nothing. */
   async count(argv: readonly string[]): Promise<Timing> {
     return await this.#watch(['-f', '1', ...argv]);
   }
 
-  async #watch(argv: readonly string[]): Promise<Timing> {
+  async #watch(
+    argv: readonly string[],
+    wrap = (words: readonly string[]): readonly string[] => words,
+  ): Promise<Timing> {
     this.check();
-    const { stdout, stderr, failed } = await outcome([this.#stopwatch, ...argv]);
+    const { stdout, stderr, failed } = await outcome(wrap([this.#stopwatch, ...argv]));
     this.check();
     const timing = failed ? undefined : (JSON.parse(stdout) as Timing & { status: number });
     if (timing === undefined || timing.status !== 0) {
