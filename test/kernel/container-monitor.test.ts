@@ -17,14 +17,16 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { ProgramOp } from '../../src/container/program-ops.ts';
 import {
+  cgroupWith,
   collect,
   eventually,
+  freezerCgroups,
   isAlive,
   type Monitored,
-  makeCgroup,
   monitored,
   privateMemory,
   startAll,
+  type TestCgroup,
 } from '../support/monitored.ts';
 import { builtNslab, pinnedLab } from '../support/pinned-lab.ts';
 import { helperPath } from '../support/program-writer.ts';
@@ -33,7 +35,6 @@ import { openTty } from '../support/tty.ts';
 
 const POLICY = { onFailure: 1, always: 2, unlessStopped: 3 } as const;
 const RFC3339_NANO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/;
-const V1 = '/sys/fs/cgroup';
 
 function kernelTest(title: string, body: (t: TestContext) => void | Promise<void>): void {
   test(title, (t) => {
@@ -240,18 +241,26 @@ kernelTest('stop asks with the signal said, waits, and kills the whole pid names
 });
 
 kernelTest('a paused container does nothing until it goes on, and stops all the same', async (t) => {
-  if (!existsSync(join(V1, 'freezer'))) return skipKernelLacks(t, 'a freezer hierarchy of cgroup v1');
-  using cgroup = makeCgroup(join(V1, 'freezer', `nslab-t${process.pid}`));
+  const groups = freezerCgroups();
+  if (groups.length === 0) return skipKernelLacks(t, 'a freezer');
+  for (const group of groups) {
+    using cgroup = group;
+    await pauseAndStop(cgroup);
+  }
+});
+
+async function pauseAndStop({ directory, version, join: joinOp }: TestCgroup): Promise<void> {
   using container = monitored();
-  const ops: ProgramOp[] = [
-    { op: 'CGROUP', directory: cgroup.directory },
-    { op: 'FREEZER', directory: cgroup.directory, version: 1 },
-  ];
-  container.start(sh('while :; do echo tick; sleep 0.01; done'), ...ops);
+  container.start(sh('while :; do echo tick; sleep 0.01; done'), joinOp, {
+    op: 'FREEZER',
+    directory,
+    version,
+  });
   await eventually('ticks', () => texts(container).length > 0);
   assert.equal(container.control('pause').text, 'ok');
   assert.equal(container.state()['status'], 'paused');
-  assert.equal(readFileSync(join(cgroup.directory, 'freezer.state'), 'utf8').trim(), 'FROZEN');
+  if (version === 1) assert.equal(readFileSync(join(directory, 'freezer.state'), 'utf8').trim(), 'FROZEN');
+  else assert.match(readFileSync(join(directory, 'cgroup.events'), 'utf8'), /^frozen 1$/m);
   const count = texts(container).length;
   spawnSync('sleep', ['0.2']);
   assert.ok(texts(container).length <= count + 1);
@@ -263,38 +272,21 @@ kernelTest('a paused container does nothing until it goes on, and stops all the 
   assert.equal(container.state()['status'], 'exited');
   // The group is thawed, or the next start would hang.
   assert.equal(container.control('start').text, 'ok');
-  container.control('end');
-});
-
-kernelTest('a container is frozen through cgroup2 as well', async (t) => {
-  const unified = [V1, join(V1, 'unified')].find((path) => existsSync(join(path, 'cgroup.controllers')));
-  if (unified === undefined) return skipKernelLacks(t, 'a cgroup2');
-  using cgroup = makeCgroup(join(unified, `nslab-t${process.pid}`));
-  using container = monitored();
-  container.start(
-    sh('while :; do echo tick; sleep 0.01; done'),
-    { op: 'CGROUP', flags: 1, directory: cgroup.directory },
-    { op: 'FREEZER', directory: cgroup.directory, version: 2 },
-  );
-  await eventually('ticks', () => texts(container).length > 0);
-  assert.equal(container.control('pause').text, 'ok');
-  assert.match(readFileSync(join(cgroup.directory, 'cgroup.events'), 'utf8'), /^frozen 1$/m);
-  assert.equal(container.control('unpause').text, 'ok');
-  assert.equal(container.control('pause').text, 'ok');
+  container.control('pause');
   assert.equal(container.control('end').text, 'ok');
   assert.equal(container.state()['status'], 'exited');
-});
+}
 
 kernelTest('what the kernel killed for memory is told as such', async (t) => {
-  if (!existsSync(join(V1, 'memory'))) return skipKernelLacks(t, 'a memory hierarchy of cgroup v1');
-  using cgroup = makeCgroup(join(V1, 'memory', `nslab-t${process.pid}`));
-  writeFileSync(join(cgroup.directory, 'memory.limit_in_bytes'), '20M');
+  using cgroup = cgroupWith('memory');
+  if (cgroup === undefined) return skipKernelLacks(t, 'a memory controller');
+  const { directory, version } = cgroup;
+  writeFileSync(join(directory, version === 1 ? 'memory.limit_in_bytes' : 'memory.max'), '20M');
   using container = monitored();
-  container.start(
-    sh('exec dd if=/dev/zero of=/dev/null bs=100M count=1'),
-    { op: 'CGROUP', directory: cgroup.directory },
-    { op: 'OOM', file: join(cgroup.directory, 'memory.oom_control') },
-  );
+  container.start(sh('exec dd if=/dev/zero of=/dev/null bs=100M count=1'), cgroup.join, {
+    op: 'OOM',
+    file: join(directory, version === 1 ? 'memory.oom_control' : 'memory.events'),
+  });
   assert.equal((await container.ask('wait')).text, 'exit 137');
   assert.equal(container.state()['oom'], '1');
   container.control('end');
@@ -477,16 +469,16 @@ async function inLab(
 }
 
 kernelTest('exec enters all namespaces and the cgroup of a container', async (t) => {
-  if (!existsSync(join(V1, 'pids'))) return skipKernelLacks(t, 'a pids hierarchy of cgroup v1');
-  using cgroup = makeCgroup(join(V1, 'pids', `nslab-t${process.pid}`));
+  using cgroup = cgroupWith('pids');
+  if (cgroup === undefined) return skipKernelLacks(t, 'a pids controller');
   await inLab(({ container, exec }) => {
-    container.start(['/bin/sleep', '100'], { op: 'CGROUP', directory: cgroup.directory });
+    container.start(['/bin/sleep', '100'], cgroup.join);
     const kinds = ['mnt', 'uts', 'ipc', 'pid', 'net', 'cgroup'];
     const { stdout } = exec([
       'web',
       'sh',
       '-c',
-      `for kind in ${kinds.join(' ')}; do readlink /proc/self/ns/$kind; done; hostname; grep pids: /proc/self/cgroup; ls /proc/self/fd | wc -l`,
+      `for kind in ${kinds.join(' ')}; do readlink /proc/self/ns/$kind; done; hostname; grep ${cgroup.version === 1 ? 'pids:' : '^0:'} /proc/self/cgroup; ls /proc/self/fd | wc -l`,
     ]);
     const init = `/proc/${container.state()['pid']}/ns/`;
     assert.deepEqual(
@@ -494,7 +486,7 @@ kernelTest('exec enters all namespaces and the cgroup of a container', async (t)
       kinds.map((kind) => readlinkSync(init + kind)),
     );
     // The cgroup namespace begins at the container's cgroup; 4: ls has opened the folder.
-    assert.match(stdout, /\ninside\n\d+:pids:\/\n4\n$/);
+    assert.match(stdout, /\ninside\n\d+:(pids)?:\/\n4\n$/);
     container.control('end');
   });
 });

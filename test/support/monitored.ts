@@ -1,11 +1,12 @@
 // Containers under a monitor, for tests of the helper: started by `_start`, asked through `_control`, read from RUN/state and the
 // log. Everything is in a folder that goes away with `using`, and so does the monitor.
 
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ProgramOp } from '../../src/container/program-ops.ts';
+import { type Hierarchy, hierarchyOf, readHierarchies } from '../../src/container/cgroup/hierarchies.ts';
+import { CGROUP_FLAG_V2, type ProgramOp } from '../../src/container/program-ops.ts';
 import { helperPath, processOps, testContainer } from './program-writer.ts';
 
 const WAIT_MS = 20_000;
@@ -162,14 +163,42 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** A cgroup v1 of the hierarchy, or of cgroup2 when it has the controller; the test removes it. */
-export function makeCgroup(directory: string): Disposable & { readonly directory: string } {
-  execFileSync('mkdir', ['-p', directory]);
+export type TestCgroup = Disposable & {
+  readonly directory: string;
+  readonly version: 1 | 2;
+  /** The op that puts a container in it. */
+  readonly join: ProgramOp;
+};
+
+/** A cgroup of the hierarchy with that controller, v1 or v2; undefined where the kernel has none. The test removes it. */
+export function cgroupWith(controller: string): TestCgroup | undefined {
+  const hierarchy = hierarchyOf(readHierarchies(), controller);
+  if (hierarchy === undefined) return undefined;
+  if (hierarchy.version === 1) return makeCgroup(hierarchy);
+  const file = join(hierarchy.mount, 'cgroup.subtree_control');
+  const isOn = readFileSync(file, 'utf8').trim().split(' ').includes(controller);
+  if (isOn) return makeCgroup(hierarchy);
+  writeFileSync(file, `+${controller}`);
+  return makeCgroup(hierarchy, () => writeFileSync(file, `-${controller}`));
+}
+
+/** One in each hierarchy that can freeze: the freezer of v1, and cgroup2, which needs no controller for it. */
+export function freezerCgroups(): TestCgroup[] {
+  const { v1, v2 } = readHierarchies();
+  const old = v1.filter(({ controllers }) => controllers.includes('freezer'));
+  return [...old, ...(v2 === undefined ? [] : [v2])].map((hierarchy) => makeCgroup(hierarchy));
+}
+
+function makeCgroup({ mount, version }: Hierarchy, after: () => void = () => {}): TestCgroup {
+  const directory = join(mount, `nslab-t${process.pid}`);
+  mkdirSync(directory);
   return {
     directory,
+    version,
+    join: { op: 'CGROUP', flags: version === 2 ? CGROUP_FLAG_V2 : 0, directory },
     [Symbol.dispose]: () => {
       for (let tries = 0; tries < 100; tries++) {
-        if (spawnSync('rmdir', [directory], { stdio: 'ignore' }).status === 0) return;
+        if (spawnSync('rmdir', [directory], { stdio: 'ignore' }).status === 0) return after();
         spawnSync('sleep', ['0.02']);
       }
       throw new Error(`${directory} is still in use`);
