@@ -145,7 +145,7 @@ static bool set_up(Plan *plan, Terminal *terminal, Report *report)
     const int stdio[3] = {plan->stdio.in, plan->stdio.out, plan->stdio.err};
     if (!place_stdio(stdio, failure)) return false;
     if (!set_oom_score(program, failure)) return false;
-    if (!join_cgroups(program, plan->cgroups, true, failure)) return false;
+    if (!join_cgroups(program, plan->cgroups, plan->unified >= 0, failure)) return false;
     if (!enter_namespaces(program, &plan->namespaces, failure)) return false;
     if (!set_hostname(program, failure)) return false;
     if (!set_up_root(program, plan->sources, terminal, failure)) return false;
@@ -230,8 +230,12 @@ static bool start(Plan *plan, Init *out, Failure *failure)
 static bool open_plan(const Program *program, Plan *plan, Failure *failure)
 {
     if (!open_namespaces(program, &plan->namespaces, failure)) return false;
-    if (!open_unified(program, &plan->unified, failure)) return false;
-    plan->cgroups = open_cgroups(program, true, failure);
+    // Where others share the pid namespace, the monitor has written cgroup.kill after an earlier run. Newer
+    // kernels (6.18) compare the kill_seq of this cgroup with that of the caller's at CLONE_INTO_CGROUP, and
+    // kill what is cloned into it.
+    bool own_pids = (plan->namespaces.made & CLONE_NEWPID) != 0;
+    if (own_pids && !open_unified(program, &plan->unified, failure)) return false;
+    plan->cgroups = open_cgroups(program, plan->unified >= 0, failure);
     if (plan->cgroups == NULL) return false;
     plan->sources = open_bind_sources(program, failure);
     return plan->sources != NULL && set_device_policy(program, failure);

@@ -5,6 +5,7 @@
 // is a deadline or a process. Rules of restarting are Docker's.
 
 #include "monitor.h"
+#include "cgroup-kill.h"
 #include "clients.h"
 #include "create.h"
 #include "freezer.h"
@@ -15,6 +16,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -217,12 +219,19 @@ static void thaw(Monitor *monitor)
     }
 }
 
-// The whole pid namespace goes with its init (pid_namespaces(7)); a frozen process of cgroup v1 dies only
-// once thawed.
+// A pid namespace goes with its init (pid_namespaces(7)). In one that others share, what init has started
+// would live on.
+static void kill_rest(const Monitor *monitor)
+{
+    if ((setting(monitor, OP_NAMESPACES, 0) & CLONE_NEWPID) == 0) kill_cgroups(monitor->program);
+}
+
+// A frozen process of cgroup v1 dies only once thawed.
 static void kill_all(Monitor *monitor)
 {
     monitor->kill_at = 0;
     send_signal(monitor, SIGKILL);
+    kill_rest(monitor);
     thaw(monitor);
 }
 
@@ -324,6 +333,7 @@ static void init_ended(Monitor *monitor, int wait_status)
 {
     ContainerState *state = &monitor->state;
     monitor->alive = false;
+    kill_rest(monitor);
     // A group that stays frozen would freeze the next init, and v1 keeps it so without processes.
     thaw(monitor);
     state->signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;

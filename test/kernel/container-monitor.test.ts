@@ -29,7 +29,7 @@ import {
   type TestCgroup,
 } from '../support/monitored.ts';
 import { builtNslab, pinnedLab } from '../support/pinned-lab.ts';
-import { helperPath } from '../support/program-writer.ts';
+import { CLONE, helperPath } from '../support/program-writer.ts';
 import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
 import { openTty } from '../support/tty.ts';
 
@@ -290,6 +290,30 @@ kernelTest('what the kernel killed for memory is told as such', async (t) => {
   assert.equal((await container.ask('wait')).text, 'exit 137');
   assert.equal(container.state()['oom'], '1');
   container.control('end');
+});
+
+kernelTest('in a pid namespace that is not its own, all that it has started ends with it', async (t) => {
+  const groups = freezerCgroups();
+  if (groups.length === 0) return skipKernelLacks(t, 'a freezer');
+  const types = CLONE.mnt | CLONE.uts | CLONE.ipc | CLONE.net | CLONE.cgroup;
+  const ways: readonly (readonly string[])[] = [['stop', '100'], ['kill', 'KILL'], ['end'], ['wait']];
+  for (const group of groups) {
+    using cgroup = group;
+    using container = monitored();
+    const inside = (): number =>
+      readFileSync(join(cgroup.directory, 'cgroup.procs'), 'utf8').split('\n').length - 1;
+    for (const way of ways) {
+      const ends = way[0] === 'wait' ? 'sleep 0.3; exit 3' : 'while :; do sleep 1; done';
+      const script = `for i in 1 2 3; do setsid sleep 1000 & done; echo ready; ${ends}`;
+      assert.match(container.start(sh(script), { op: 'NAMESPACES', types }, cgroup.join), /^ok/);
+      await eventually('ready', () => texts(container).length > 0);
+      assert.ok(way[0] === 'wait' || inside() > 3, `${inside()} are inside`);
+      assert.match(container.control(...way).text, /^(ok|exit 3)$/);
+      await eventually(`all have ended after ${way[0]}`, () => inside() === 0);
+      container.control('end');
+      writeFileSync(container.log, '');
+    }
+  }
 });
 
 kernelTest('the death of the monitor is the death of the container, and is told', async () => {
