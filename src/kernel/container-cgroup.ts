@@ -2,17 +2,24 @@
 
 import { join } from 'node:path';
 import type { LabName, NodeName } from '../base/names.ts';
-import { type Cgroup, createCgroup, partsOf, removeCgroup } from '../container/cgroup/cgroup.ts';
+import {
+  type Cgroup,
+  type CgroupHost,
+  createCgroup,
+  partsOf,
+  removeCgroup,
+} from '../container/cgroup/cgroup.ts';
 import { groupsBelow, processesIn } from '../container/cgroup/files.ts';
-import { allHierarchies, type Hierarchies, readHierarchies } from '../container/cgroup/hierarchies.ts';
+import { allHierarchies, readHierarchies } from '../container/cgroup/hierarchies.ts';
 import { type CgroupStats, readStats } from '../container/cgroup/stats.ts';
 import type { Resources } from '../container/runtime-spec.ts';
+import { HANDED_DOWN } from '../state/paths.ts';
 
-let hierarchies: Hierarchies | undefined;
+let host: CgroupHost | undefined;
 
-function known(): Hierarchies {
-  hierarchies ??= readHierarchies();
-  return hierarchies;
+function known(): CgroupHost {
+  host ??= { hierarchies: readHierarchies(), handedDown: HANDED_DOWN };
+  return host;
 }
 
 function pathOf(lab: LabName, node: NodeName): string {
@@ -31,12 +38,12 @@ export function dropCgroup(lab: LabName, node: NodeName): void {
 
 /** Undefined when they are gone. */
 export function cgroupStats(lab: LabName, node: NodeName): CgroupStats | undefined {
-  return readStats(pathOf(lab, node), known());
+  return readStats(pathOf(lab, node), known().hierarchies);
 }
 
 /** Pids as the machine counts them. */
 export function cgroupProcesses(lab: LabName, node: NodeName): number[] {
   const parts = partsOf(pathOf(lab, node));
-  const found = allHierarchies(known()).map(({ mount }) => groupsBelow(join(mount, ...parts)));
+  const found = allHierarchies(known().hierarchies).map(({ mount }) => groupsBelow(join(mount, ...parts)));
   return [...new Set(found.flatMap((folders) => folders.flatMap(processesIn)))];
 }

@@ -5,6 +5,8 @@ import type { LabName, NetnsName, NodeName } from '../base/names.ts';
 
 export const RUN_DIR = '/run/nslab';
 export const LABS_DIR = `${RUN_DIR}/labs`;
+/** The controllers that the root of cgroup2 hands down for containers alone (container/cgroup/handed-down.ts). */
+export const HANDED_DOWN = `${RUN_DIR}/cgroup2`;
 /** ip-netns(8): the files of /etc/netns/NAME are bound over /etc inside the namespace NAME. */
 export const ETC_NETNS_DIR = '/etc/netns';
 

@@ -2,13 +2,24 @@
 // do to processes, and that nothing is left. Groups are below nslab/ with a name of their own; files are read by path.
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { NslabError } from '../../src/base/error.ts';
 import {
+  type CgroupHost,
   createCgroup,
   freezeCgroup,
   killCgroup,
@@ -18,12 +29,16 @@ import {
 import { deviceProgram } from '../../src/container/cgroup/device-program.ts';
 import { hierarchyOf, readHierarchies } from '../../src/container/cgroup/hierarchies.ts';
 import { readStats } from '../../src/container/cgroup/stats.ts';
-import { CGROUP_FLAG_V2 } from '../../src/container/program-ops.ts';
+import { CGROUP_FLAG_V2, type ProgramOp } from '../../src/container/program-ops.ts';
 import type { Resources } from '../../src/container/runtime-spec.ts';
 import { testContainer } from '../support/program-writer.ts';
+import { testProgram } from '../support/programs.ts';
 import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
 
 const hierarchies = readHierarchies();
+const folder = mkdtempSync(join(tmpdir(), 'nslab-cgroup-'));
+after(() => rmSync(folder, { recursive: true }));
+const host: CgroupHost = { hierarchies, handedDown: join(folder, 'handed-down') };
 const lab = `t2cg${process.pid}`;
 const denyAll = { allow: false, type: 'a', access: 'rwm' } as const;
 const nothing: Resources = { devices: [] };
@@ -32,7 +47,7 @@ const nothing: Resources = { devices: [] };
 function groupPath(t: TestContext, node = 'box'): string {
   const path = `nslab/${lab}/${node}`;
   t.after(() => {
-    removeCgroup(path);
+    removeCgroup(path, host);
     assert.deepEqual(leftOvers(), []);
   });
   return path;
@@ -71,7 +86,7 @@ function inGroup(path: string, script: string): ChildProcess {
 }
 
 function create(path: string, resources: Resources) {
-  const made = createCgroup(path, resources);
+  const made = createCgroup(path, resources, host);
   joined.set(
     path,
     made.facts.join.map(({ directory }) => directory),
@@ -161,7 +176,7 @@ kernelTest('a fork bomb ends at the limit of processes', async (t) => {
 
 kernelTest('a value that the kernel refuses names the key, and nothing stays', (t) => {
   const path = `nslab/${lab}/bad`;
-  t.after(() => removeCgroup(path));
+  t.after(() => removeCgroup(path, host));
   const cases: readonly (readonly [Resources, RegExp])[] = [
     [
       { devices: [], cpu: { quota: 1, period: 100_000 } },
@@ -175,7 +190,7 @@ kernelTest('a value that the kernel refuses names the key, and nothing stays', (
   ];
   for (const [resources, expected] of cases) {
     assert.throws(
-      () => createCgroup(path, resources),
+      () => createCgroup(path, resources, host),
       (error: unknown) => {
         assert.ok(error instanceof NslabError);
         assert.equal(error.code, 'CONTAINER_CGROUP');
@@ -187,45 +202,94 @@ kernelTest('a value that the kernel refuses names the key, and nothing stays', (
   }
 });
 
-kernelTest('devices that no rule allows cannot be opened, under v1', async (t) => {
-  if (hierarchyOf(hierarchies, 'devices') === undefined) return skipKernelLacks(t, 'devices of cgroup v1');
+const someDevices: Resources['devices'] = [
+  denyAll,
+  { allow: true, type: 'c', access: 'm' },
+  { allow: true, type: 'c', major: 1, minor: 3, access: 'rwm' },
+  { allow: true, type: 'c', major: 1, minor: 5, access: 'r' },
+];
+
+kernelTest('devices that no rule allows cannot be opened', (t) => {
   const path = groupPath(t);
-  create(path, {
-    devices: [
-      denyAll,
-      { allow: true, type: 'c', major: 1, minor: 3, access: 'rwm' },
-      { allow: true, type: 'c', major: 136, access: 'r' },
-    ],
-  });
-  assert.equal(at(path, 'devices').read('devices.list'), 'c 1:3 rwm\nc 136:* r');
-  const { text } = await output(
-    inGroup(path, 'echo a > /dev/null && echo null; head -c 1 < /dev/zero && echo zero'),
+  const { facts } = create(path, { devices: someDevices });
+  if (hierarchyOf(hierarchies, 'devices') !== undefined) {
+    assert.equal(at(path, 'devices').read('devices.list'), 'c *:* m\nc 1:3 rwm\nc 1:5 r');
+  } else {
+    assert.ok(facts.devices, 'no program of cgroup2');
+  }
+  // By the files of v1, and by the program of cgroup2 where that is mounted, alone or beside v1.
+  const { v2 } = hierarchies;
+  const joinV1: ProgramOp[] = facts.join.flatMap(({ directory, version }) =>
+    version === 1 ? [{ op: 'CGROUP', directory }] : [],
   );
-  assert.match(text, /^null$/m);
-  assert.match(text, /zero.*(Operation not permitted|cannot open)/);
+  if (joinV1.length > 0) assertHolds(joinV1);
+  if (v2 === undefined) return;
+  const directory = join(v2.mount, path);
+  assertHolds([
+    { op: 'CGROUP', flags: CGROUP_FLAG_V2, directory },
+    { op: 'DEVICES', directory, instructions: deviceProgram(someDevices) },
+  ]);
 });
 
-kernelTest('devices that no rule allows cannot be opened, under cgroup2', (t) => {
-  const { v2 } = hierarchies;
-  if (v2 === undefined) return skipKernelLacks(t, 'cgroup2');
-  const path = groupPath(t);
-  create(path, nothing);
-  const directory = join(v2.mount, path);
-  const instructions = deviceProgram([
-    denyAll,
-    { allow: true, type: 'c', access: 'm' },
-    { allow: true, type: 'c', major: 1, minor: 3, access: 'rwm' },
-    { allow: true, type: 'c', major: 1, minor: 5, access: 'r' },
-  ]);
+function assertHolds(ops: readonly ProgramOp[]): void {
   using container = testContainer();
   const { stdout, stderr } = container.sh(
     'echo a > /dev/null && echo null; head -c 1 /dev/zero | wc -c; echo a > /dev/zero; head -c 1 /dev/full',
-    { op: 'CGROUP', flags: CGROUP_FLAG_V2, directory },
-    { op: 'DEVICES', directory, instructions },
+    ...ops,
   );
   assert.match(stdout, /^null\n1$/m, stderr);
   assert.match(stderr, /dev\/zero: Operation not permitted/);
   assert.match(stderr, /'?\/dev\/full'?.*Operation not permitted/);
+}
+
+kernelTest('processor time is given as the quota says', async (t) => {
+  const path = groupPath(t);
+  create(path, { devices: [], cpu: { quota: 10_000, period: 100_000 } });
+  const child = inGroup(path, 'while :; do :; done');
+  await until(() => (readStats(path)?.cpuNs ?? 0) > 0, 'it runs');
+  const [before, began] = [readStats(path)?.cpuNs ?? 0, process.hrtime.bigint()];
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const used = ((readStats(path)?.cpuNs ?? 0) - before) / Number(process.hrtime.bigint() - began);
+  // Of one processor, a tenth; a loop without a limit takes what it can get.
+  assert.ok(used < 0.2, `it had ${used} of a processor`);
+  assert.match(at(path, 'cpu').read('cpu.stat'), /^nr_throttled [1-9]/m);
+  const ended = once(child, 'close');
+  killCgroup(path);
+  await ended;
+});
+
+kernelTest('processes run on the processors that are allowed', async (t) => {
+  const path = groupPath(t);
+  create(path, { devices: [], cpu: { cpus: '0' } });
+  const { text } = await output(inGroup(path, 'grep Cpus_allowed_list /proc/self/status'));
+  assert.match(text, /^Cpus_allowed_list:\t0$/m);
+});
+
+/** A disk that stores nothing, as MAJ:MIN; null_blk makes it when it is loaded. */
+function nullDisk(t: TestContext): string | undefined {
+  const file = '/sys/block/nullb0/dev';
+  if (!existsSync(file) && spawnSync('modprobe', ['null_blk'], { stdio: 'ignore' }).status === 0)
+    t.after(() => spawnSync('modprobe', ['-r', 'null_blk']));
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
+}
+
+kernelTest('a disk is written as fast as the limit says, and what is written is counted', async (t) => {
+  const disk = nullDisk(t);
+  if (disk === undefined) return skipKernelLacks(t, 'null_blk');
+  const [major = 0, minor = 0] = disk.split(':').map(Number);
+  const path = groupPath(t);
+  const rate = 1 << 20;
+  create(path, { devices: [], blockIO: { throttleWriteBpsDevice: [{ major, minor, rate }] } });
+  const io = at(path, hierarchyOf(hierarchies, 'blkio') === undefined ? 'io' : 'blkio');
+  if (io.version === 1) assert.equal(io.read('blkio.throttle.write_bps_device'), `${disk} ${rate}`);
+  else assert.match(io.read('io.max'), new RegExp(`^${disk} .*wbps=${rate}`));
+  const began = Date.now();
+  const write = 'exec dd if=/dev/zero of=/dev/nullb0 bs=64k count=32 oflag=direct';
+  const { status, text } = await output(inGroup(path, write));
+  assert.equal(status, 0, text);
+  // Two seconds' worth, of which the kernel lets a slice pass at once.
+  assert.ok(Date.now() - began > 1000, `2 MiB took ${Date.now() - began} ms`);
+  assert.equal(readStats(path)?.io?.write, 2 << 20);
 });
 
 kernelTest('a frozen group stands still until it is thawed', async (t) => {
@@ -261,20 +325,20 @@ kernelTest('removing ends what runs, frozen or not, in groups that the container
   }
   freezeCgroup(path);
   const ended = once(child, 'exit');
-  removeCgroup(path);
+  removeCgroup(path, host);
   assert.deepEqual(leftOvers(), []);
   assert.deepEqual(await ended, [null, 'SIGKILL']);
-  removeCgroup(path);
+  removeCgroup(path, host);
 });
 
 kernelTest('the group of the lab goes with its last container', (t) => {
   const one = groupPath(t, 'one');
   const two = groupPath(t, 'two');
-  createCgroup(one, nothing);
-  createCgroup(two, nothing);
-  removeCgroup(one);
+  createCgroup(one, nothing, host);
+  createCgroup(two, nothing, host);
+  removeCgroup(one, host);
   assert.notDeepEqual(leftOvers(), []);
-  removeCgroup(two);
+  removeCgroup(two, host);
   assert.deepEqual(leftOvers(), []);
 });
 
@@ -285,10 +349,10 @@ kernelTest('a group that is left over is made anew, and one with processes is no
   assert.equal(at(path, 'pids').read('pids.max'), 'max');
   const child = inGroup(path, 'exec sleep 1000');
   await until(() => readStats(path)?.pids?.current === 1, 'it is in');
-  assert.throws(() => createCgroup(path, nothing), /has processes: \d+/);
+  assert.throws(() => createCgroup(path, nothing, host), /has processes: \d+/);
   assert.equal(readStats(path)?.pids?.current, 1);
   const ended = once(child, 'exit');
-  removeCgroup(path);
+  removeCgroup(path, host);
   await ended;
 });
 
@@ -305,16 +369,67 @@ kernelTest('stats count what the processes use', async (t) => {
   assert.deepEqual(stats?.pids, { current: 1, limit: 10 });
   assert.ok(stats?.io === undefined || stats.io.read >= 0);
   const ended = once(child, 'exit');
-  removeCgroup(path);
+  removeCgroup(path, host);
   await ended;
+});
+
+/** What the root of cgroup2 hands down, and a controller that it does not, with a limit that needs it. */
+function handedDown(): { readonly now: () => string; readonly unused?: readonly [string, Resources] } {
+  const { v2 } = hierarchies;
+  const now = () =>
+    v2 === undefined ? '' : readFileSync(join(v2.mount, 'cgroup.subtree_control'), 'utf8').trim();
+  const limits: readonly (readonly [string, Resources])[] = [
+    ['pids', { devices: [], pids: { limit: 7 } }],
+    ['memory', { devices: [], memory: { limit: 64 << 20 } }],
+  ];
+  const unused = limits.find(([name]) => v2?.controllers.includes(name) && !now().split(' ').includes(name));
+  return { now, ...(unused === undefined ? {} : { unused }) };
+}
+
+kernelTest('what the root of cgroup2 handed down before, it does after the last group', (t) => {
+  const { now, unused } = handedDown();
+  if (unused === undefined) return skipKernelLacks(t, 'a controller of cgroup2 that nobody uses');
+  const [name, limit] = unused;
+  const before = now();
+  const [one, two] = [groupPath(t, 'one'), groupPath(t, 'two')];
+  createCgroup(one, limit, host);
+  assert.ok(now().split(' ').includes(name), now());
+  createCgroup(two, nothing, host);
+  removeCgroup(one, host);
+  assert.ok(now().split(' ').includes(name), 'taken from the other group');
+  removeCgroup(two, host);
+  assert.equal(now(), before);
+  assert.ok(!existsSync(host.handedDown));
+  // As if it had been killed after the last group went, and before the controller did.
+  createCgroup(one, limit, host);
+  for (const depth of [3, 2, 1]) {
+    rmdirSync(join(hierarchies.v2?.mount ?? '', ...one.split('/').slice(0, depth)));
+  }
+  assert.notEqual(now(), before);
+  removeCgroup(one, host);
+  assert.equal(now(), before);
+});
+
+kernelTest('groups that come and go at once do not take controllers from each other', async (t) => {
+  const { now, unused } = handedDown();
+  if (unused === undefined) return skipKernelLacks(t, 'a controller of cgroup2 that nobody uses');
+  const before = now();
+  const all = ['a', 'b', 'c'].map((name) => {
+    const [program, ...words] = testProgram('cgroup-rounds.ts');
+    const request = { path: `nslab/${lab}${name}/box`, limit: unused[1], file: host.handedDown, rounds: 40 };
+    return output(spawn(program, [...words, JSON.stringify(request)], { stdio: ['ignore', 'pipe', 'pipe'] }));
+  });
+  for (const { text, status } of await Promise.all(all)) assert.equal(status, 0, text);
+  assert.equal(now(), before);
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 kernelTest('names that the kernel gives to its own files are no obstacle', (t) => {
   for (const node of ['tasks', 'cgroup.procs', 'memory.stat', 'cpu.max', '_x']) {
     const path = groupPath(t, node);
-    createCgroup(path, nothing);
+    createCgroup(path, nothing, host);
     assert.notEqual(readStats(path), undefined);
-    removeCgroup(path);
+    removeCgroup(path, host);
   }
 });
 
@@ -329,8 +444,8 @@ kernelTest('a path that leads elsewhere is refused', () => {
     'system.slice/x',
     '../nslab/a',
   ]) {
-    assert.throws(() => createCgroup(path, nothing), /not the control group of a container/, path);
-    assert.throws(() => removeCgroup(path), /not the control group of a container/, path);
+    assert.throws(() => createCgroup(path, nothing, host), /not the control group of a container/, path);
+    assert.throws(() => removeCgroup(path, host), /not the control group of a container/, path);
   }
 });
 
@@ -339,8 +454,8 @@ test('groups of other programs are left alone', () => {
   if (first === undefined || process.geteuid?.() !== 0) return;
   const stranger = join(first.mount, 'nslab', `${lab}-stranger`);
   mkdirSync(stranger, { recursive: true });
-  createCgroup(`nslab/${lab}/x`, nothing);
-  removeCgroup(`nslab/${lab}/x`);
+  createCgroup(`nslab/${lab}/x`, nothing, host);
+  removeCgroup(`nslab/${lab}/x`, host);
   assert.ok(existsSync(stranger));
   rmdirSync(stranger);
   try {

@@ -10,8 +10,8 @@ import { root } from './nslab.ts';
 
 const folder = join(root, 'dist/vm');
 /** Programs that tests start by themselves (testProgram in programs.ts). */
-const programs = ['test/support/in-private-machine.ts', 'test/support/vm-reporter.ts'].map((path) =>
-  join(root, path),
+const programs = ['cgroup-rounds', 'in-private-machine', 'vm-reporter'].map((name) =>
+  join(root, 'test/support', `${name}.ts`),
 );
 
 const placeOfSource: Plugin = {

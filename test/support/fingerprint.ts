@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { type Dirent, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -122,7 +122,15 @@ function cgroups(): string[] {
     .split('\n')
     .filter((line) => / - cgroup2? /.test(line))
     .map((line) => line.split(' ')[4] ?? '');
-  return roots.flatMap(folders);
+  return roots.flatMap((root) => [...folders(root), ...handedDown(root)]);
+}
+
+/** What the root of cgroup2 hands down. */
+function handedDown(root: string): string[] {
+  const file = join(root, 'cgroup.subtree_control');
+  return existsSync(file)
+    ? [`${file} = ${readFileSync(file, 'utf8').trim().split(' ').sort().join(' ')}`]
+    : [];
 }
 
 function folders(path: string): string[] {

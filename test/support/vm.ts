@@ -21,7 +21,8 @@ const longest = ['topologies', 'explain', 'faults', 'cli', 'nfnl-equal', 'random
 /**
  * As systemd leaves a machine: its mounts are shared (the helper's templates of mount namespaces follow them), and what a program
  * keeps under /var/lib is on a file system that can carry an overlay. Its /etc is a copy, because the machine may show the live
- * files of this one, where other labs come and go in /etc/netns meanwhile.
+ * files of this one, where other labs come and go in /etc/netns meanwhile. The root of cgroup2 hands no controller down, so that
+ * every lab with limits has to turn them on, and off again.
  */
 const prelude = [
   'mount --make-rshared /',
@@ -30,6 +31,7 @@ const prelude = [
   'cp -a /etc/. /run/own-etc',
   'rm -rf /run/own-etc/netns',
   'mount --bind /run/own-etc /etc',
+  'for group in $(find /sys/fs/cgroup -depth -type d); do off=$(sed "s/[a-z][a-z]*/-&/g" $group/cgroup.subtree_control) && echo "$off" > $group/cgroup.subtree_control; done',
   'exec "$@"',
 ].join(' && ');
 

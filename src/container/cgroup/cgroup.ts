@@ -1,6 +1,6 @@
 // Control groups of containers: one folder nslab/LAB/NODE in every hierarchy, with the limits, made before the command's first
 // instruction and removed after its end. It touches nothing outside of nslab/ but for the controllers that the root of cgroup2
-// hands down. v1, v2 and hybrid: a limit goes to the hierarchy that has its controller. cgroups(7), cgroup-v2.rst.
+// hands down, which it puts back (handed-down.ts). v1, v2 and hybrid: a limit goes to the hierarchy that has its controller. cgroups(7), cgroup-v2.rst.
 
 import { basename, join } from 'node:path';
 import { NslabError } from '../../base/error.ts';
@@ -18,6 +18,7 @@ import {
   sleep,
   writeControl,
 } from './files.ts';
+import { type HandedDown, takeBack, withHandedDown } from './handed-down.ts';
 import { allHierarchies, type Hierarchies, hierarchyOf, readHierarchies, words } from './hierarchies.ts';
 import { deviceWrites, type Write, writesOf } from './limits.ts';
 
@@ -25,6 +26,13 @@ export type Cgroup = {
   readonly facts: CgroupFacts;
   /** Limits that this kernel cannot keep though the container can run without them. */
   readonly warnings: readonly string[];
+};
+
+/** The machine as control groups see it. */
+export type CgroupHost = {
+  readonly hierarchies: Hierarchies;
+  /** The file for what the root of cgroup2 hands down for nslab alone. */
+  readonly handedDown: string;
 };
 
 /** How long killed processes may take to leave. */
@@ -38,11 +46,8 @@ const counted = ['cpu', 'memory', 'io', 'pids'];
  * Makes the groups of one container. `path` is nslab/LAB/NODE. When something is refused what was made is removed again.
  * @throws CONTAINER_CGROUP, naming the key of the file
  */
-export function createCgroup(
-  path: string,
-  resources: Resources,
-  hierarchies: Hierarchies = readHierarchies(),
-): Cgroup {
+export function createCgroup(path: string, resources: Resources, host: CgroupHost): Cgroup {
+  const { hierarchies } = host;
   const parts = partsOf(path);
   if (allHierarchies(hierarchies).length === 0) {
     throw new NslabError('CONTAINER_CGROUP', 'no control group hierarchy is mounted', {
@@ -59,26 +64,34 @@ export function createCgroup(
       const wanted = new Set(
         writes.map(({ controller }) => controller).filter((c) => v2.controllers.includes(c)),
       );
-      makeGroups(v2.mount, parts, { before: (_, parent) => handDown(parent, wanted, v2.mount) });
+      makeUnified(v2.mount, parts, { wanted, file: host.handedDown });
     }
     const warnings = writes.flatMap((write) => applyWrite(write, parts, hierarchies) ?? []);
     return { facts: factsOf(parts, resources, hierarchies), warnings: [...new Set(warnings)] };
   } catch (error) {
-    if (!(error instanceof InUse)) removeQuietly(path, hierarchies);
+    if (!(error instanceof InUse)) removeQuietly(path, host);
     throw toProblem(error);
   }
 }
 
 /** Ends what still runs in the container's groups and removes them, and nslab/LAB and nslab with the last. */
-export function removeCgroup(path: string, hierarchies: Hierarchies = readHierarchies()): void {
+export function removeCgroup(path: string, { hierarchies, handedDown }: CgroupHost): void {
   const parts = partsOf(path);
   killCgroup(path, hierarchies);
-  for (const { mount } of allHierarchies(hierarchies)) {
+  for (const { mount, version } of allHierarchies(hierarchies)) {
     removeGroups(join(mount, ...parts));
-    for (let depth = parts.length - 1; depth > 0; depth--) {
-      if (!removeGroup(join(mount, ...parts.slice(0, depth)))) break;
-    }
+    const isEmpty = parentsOf(parts).every((parent) => removeGroup(join(mount, ...parent)));
+    if (!isEmpty) continue;
+    const [top = ''] = parts;
+    const isLast = (): boolean => removeGroup(join(mount, top));
+    if (version === 1) isLast();
+    else takeBack(handedDown, mount, isLast);
   }
+}
+
+/** The groups between nslab's own and the container's, the deepest first. */
+function parentsOf(parts: readonly string[]): (readonly string[])[] {
+  return parts.slice(1, -1).map((_, index) => parts.slice(0, parts.length - 1 - index));
 }
 
 /** SIGKILL to every process of the container's groups; returns when the last has left. */
@@ -160,9 +173,9 @@ function toProblem(error: unknown): unknown {
   });
 }
 
-function removeQuietly(path: string, hierarchies: Hierarchies): void {
+function removeQuietly(path: string, host: CgroupHost): void {
   try {
-    removeCgroup(path, hierarchies);
+    removeCgroup(path, host);
   } catch {
     // What was refused first is what the user needs to know; `down` removes the rest.
   }
@@ -184,24 +197,37 @@ function deviceWritesFor(resources: Resources, hierarchies: Hierarchies): Write[
 }
 
 type EachGroup = (directory: string, parent: string) => void;
+type Each = { readonly before?: EachGroup | undefined; readonly after?: EachGroup | undefined };
 
 /** The folders from `nslab` down to the container's own, which must be new. */
-function makeGroups(
-  mount: string,
-  parts: readonly string[],
-  { before, after }: { readonly before?: EachGroup | undefined; readonly after?: EachGroup | undefined },
-): void {
+function makeGroups(mount: string, parts: readonly string[], each: Each): void {
   for (let attempt = 0; ; attempt++) {
     try {
       // Mostly the lab has its folder; a second mkdir(2) of it costs as much as the first.
-      if (before === undefined && after === undefined && tryMakeOwn(join(mount, ...parts))) return;
-      makeEachGroup(mount, parts, { before, after });
+      if (each.before === undefined && each.after === undefined && tryMakeOwn(join(mount, ...parts))) return;
+      makeEachGroup(mount, parts, each);
       return;
     } catch (error) {
       // A `down` of another lab may remove an empty parent at the same moment.
       if (codeOf(error) !== 'ENOENT' || attempt === 10) throw error;
     }
   }
+}
+
+type Wishes = { readonly wanted: ReadonlySet<string>; readonly file: string };
+
+/** The same in cgroup2, with the controllers of the limits. */
+function makeUnified(mount: string, parts: readonly string[], { wanted, file }: Wishes): void {
+  // A folder of the lab that has them all is from an earlier container, and nobody but its own `down` removes it.
+  const given = words(readControl(join(mount, ...parts.slice(0, -1), 'cgroup.subtree_control')) ?? '');
+  if (parts.length > 2 && [...wanted].every((name) => given.includes(name))) {
+    if (tryMakeOwn(join(mount, ...parts))) return;
+  }
+  withHandedDown(file, (handedDown) => {
+    const before: EachGroup = (_, parent) =>
+      handDown(parent, wanted, parent === mount ? handedDown : undefined);
+    makeGroups(mount, parts, { before });
+  });
 }
 
 function tryMakeOwn(directory: string): boolean {
@@ -213,11 +239,7 @@ function tryMakeOwn(directory: string): boolean {
   }
 }
 
-function makeEachGroup(
-  mount: string,
-  parts: readonly string[],
-  { before, after }: { readonly before?: EachGroup | undefined; readonly after?: EachGroup | undefined },
-): void {
+function makeEachGroup(mount: string, parts: readonly string[], { before, after }: Each): void {
   let parent = mount;
   for (const [index, part] of parts.entries()) {
     const directory = join(parent, part);
@@ -248,20 +270,39 @@ function inheritCpuset(directory: string, parent: string): void {
   }
 }
 
-/** Lets the groups below have these controllers, and those that `stats` reads where the machine's root has them already. */
-function handDown(parent: string, wanted: ReadonlySet<string>, root: string): void {
+/**
+ * Lets the groups below have these controllers, and those that `stats` reads where the machine's root has them already.
+ * `root` is given for the machine's.
+ */
+function handDown(parent: string, wanted: ReadonlySet<string>, root: HandedDown | undefined): void {
   const file = join(parent, 'cgroup.subtree_control');
   const given = words(readControl(file) ?? '');
   const offered = words(readControl(join(parent, 'cgroup.controllers')) ?? '');
-  const also = parent === root ? [] : counted.filter((name) => offered.includes(name));
-  for (const name of new Set([...wanted, ...also])) {
-    if (given.includes(name)) continue;
+  const also = root === undefined ? counted.filter((name) => offered.includes(name)) : [];
+  const missing = [...new Set([...wanted, ...also])].filter((name) => !given.includes(name));
+  if (missing.length === 0) return;
+  root?.note(missing);
+  if (tryWrite(file, missing.map((name) => `+${name}`).join(' '))) return;
+  // The kernel takes all or none; one by one they tell which it is.
+  for (const name of missing) {
     try {
       writeControl(file, `+${name}`);
     } catch (error) {
       if (!wanted.has(name)) continue;
+      // The group itself is gone: whoever called makes it again.
+      if (readControl(file) === undefined) throw error;
       throw refusal(name === 'cpuset' ? 'cpu' : name, `+${name} in ${file}`, error);
     }
+  }
+}
+
+function tryWrite(file: string, value: string): boolean {
+  try {
+    writeControl(file, value);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === '') throw error;
+    return false;
   }
 }
 
