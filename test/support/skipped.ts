@@ -33,11 +33,10 @@ export function skippedHere(files: readonly string[]): Skipped {
   return Object.fromEntries(Object.entries(read()).filter(([file]) => files.includes(file)));
 }
 
-/** Parts the tests that were skipped here, but for the excused ones, by whether they are among those that passed elsewhere. */
+/** Parts the tests that were skipped here by whether they are among those that passed elsewhere. */
 export function compareSkipped(
   skipped: Skipped,
   elsewhere: readonly Outcome[],
-  excused: readonly Outcome[] = [],
 ): { readonly ran: readonly string[]; readonly never: readonly string[] } {
   const key = (file: string, name: string): string => `${file}: ${name}`;
   const passed = new Set(
@@ -45,9 +44,6 @@ export function compareSkipped(
       .filter(({ skip, failure }) => skip === undefined && failure === undefined)
       .map(({ file, name }) => key(file, name)),
   );
-  const pardoned = new Set(excused.map(({ file, name }) => key(file, name)));
-  const names = Object.entries(skipped)
-    .flatMap(([file, titles]) => titles.map((name) => key(file, name)))
-    .filter((name) => !pardoned.has(name));
+  const names = Object.entries(skipped).flatMap(([file, titles]) => titles.map((name) => key(file, name)));
   return { ran: names.filter((name) => passed.has(name)), never: names.filter((name) => !passed.has(name)) };
 }

@@ -80,6 +80,4 @@ test('a test that is skipped here must have passed elsewhere, in the same file',
     never,
     ['b', 'c', 'd'].map((name) => `${file}: ${name}`),
   );
-  const excused = compareSkipped({ [file]: ['a', 'b'] }, elsewhere, elsewhere.slice(1, 2));
-  assert.deepEqual(excused, { ran: [`${file}: a`], never: [] });
 });
