@@ -39,6 +39,7 @@ export const runOptions = {
   'security-opt': { type: 'string', array: true, describe: 'seccomp=..., no-new-privileges=...' },
   privileged: { type: 'boolean', describe: 'all capabilities and devices' },
   user: { type: 'string', alias: 'u', describe: 'USER[:GROUP]' },
+  userns: { type: 'string', describe: 'user namespace: host, auto, auto:size=N or FIRST:COUNT' },
   workdir: { type: 'string', alias: 'w', describe: 'where the command starts' },
   hostname: { type: 'string', describe: 'host name; the name of the container by default' },
   entrypoint: { type: 'string', describe: 'program that the command is given to' },

@@ -1,7 +1,9 @@
 // The part of a runtime configuration that only Linux has: namespaces, devices, resources, sysctls, hidden paths. Pure.
 
+import { ownsNetns } from '../model/container.ts';
 import { type ContainerOptions, containerSysctls } from '../model/container-options.ts';
 import { parseDevice } from '../model/container-text.ts';
+import type { IdMaps } from '../model/userns.ts';
 import { defaultDeviceRules, hostSecrets, maskedPaths, readonlyPaths } from './defaults.ts';
 import type { BuildHost, ContainerNode } from './host.ts';
 import { bytesOf, must } from './options.ts';
@@ -13,15 +15,17 @@ type LinuxInput = {
   readonly host: BuildHost;
   readonly mounts: readonly Mount[];
   readonly hidesPaths: boolean;
+  readonly maps?: IdMaps;
 };
 
 export function buildLinux(input: LinuxInput): Linux {
-  const { node, options, host } = input;
+  const { node, options, host, maps } = input;
   const devices = buildDevices(options, host);
   const sysctl = buildSysctls(node);
   return {
-    namespaces: buildNamespaces(node, host),
-    ...(devices.length === 0 ? {} : { devices: devices.map(({ device }) => device) }),
+    namespaces: [...buildNamespaces(node, host), ...(maps === undefined ? [] : [userNamespace(node, host)])],
+    ...(maps === undefined ? {} : { uidMappings: maps.uid, gidMappings: maps.gid }),
+    ...(devices.length === 0 || maps !== undefined ? {} : { devices: devices.map(({ device }) => device) }),
     cgroupsPath: `/nslab/${host.lab}/${node.name}`,
     resources: buildResources(options, devices),
     ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
@@ -36,7 +40,15 @@ function buildNamespaces({ place }: ContainerNode, host: BuildHost): Namespace[]
   return place === null ? own : [...own, { type: 'network', path: host.netnsPath(place) }];
 }
 
-type AllowedDevice = { readonly device: Device; readonly access: string };
+/** That which owns the container's network, so that its root may do there what it has the capabilities for; else a new one. */
+function userNamespace(node: ContainerNode, host: BuildHost): Namespace {
+  const { place } = node;
+  return place === null || !ownsNetns(node)
+    ? { type: 'user' }
+    : { type: 'user', path: host.usernsPath(place) };
+}
+
+type AllowedDevice = { readonly device: Device; readonly access: string; readonly source: string };
 
 function buildDevices(options: ContainerOptions, { facts }: BuildHost): AllowedDevice[] {
   const all = options.privileged === true ? facts.allDevices : [];
@@ -45,11 +57,20 @@ function buildDevices(options: ContainerOptions, { facts }: BuildHost): AllowedD
     const found = facts.devices.get(source) ?? [];
     // Those of a folder keep their names below the target.
     return found.map((device) => {
-      return { device: { ...device, path: `${target}${device.path.slice(source.length)}` }, access };
+      const path = `${target}${device.path.slice(source.length)}`;
+      return { device: { ...device, path }, access, source: device.path };
     });
   });
   const named = new Set(own.map(({ device }) => device.path));
-  return [...all.filter(({ path }) => !named.has(path)).map((device) => ({ device, access: 'rwm' })), ...own];
+  const others = all.filter(({ path }) => !named.has(path));
+  return [...others.map((device) => ({ device, access: 'rwm', source: device.path })), ...own];
+}
+
+/** The devices of the file as binds of the machine's, with the owners and modes that they have there. */
+export function deviceMounts(options: ContainerOptions, host: BuildHost): Mount[] {
+  return buildDevices(options, host).map(({ device: { path: destination }, source }) => {
+    return { destination, type: 'bind', source, options: ['bind', 'rprivate', 'nosuid', 'noexec'] };
+  });
 }
 
 const CPU_PERIOD = 100_000;

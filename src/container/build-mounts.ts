@@ -3,7 +3,8 @@
 
 import type { ContainerOptions } from '../model/container-options.ts';
 import { type MountText, parseBind, parseTmpfs, parseVolume } from '../model/container-text.ts';
-import { DEFAULT_SHM_SIZE, defaultMounts, hostTmpfs } from './defaults.ts';
+import { type IdMaps, mapId } from '../model/userns.ts';
+import { DEFAULT_SHM_SIZE, defaultMounts, hostTmpfs, TTY_GROUP } from './defaults.ts';
 import type { BuildHost } from './host.ts';
 import { propagations } from './mount-options.ts';
 import { bytesOf, listOf, must } from './options.ts';
@@ -15,6 +16,7 @@ type MountInput = {
   readonly host: BuildHost;
   readonly hostname: string;
   readonly isHostRootfs: boolean;
+  readonly maps?: IdMaps;
 };
 
 export type BuiltMounts = {
@@ -23,13 +25,13 @@ export type BuiltMounts = {
   readonly files: Extension['files'];
 };
 
-export function buildMounts({ options, host, hostname, isHostRootfs }: MountInput): BuiltMounts {
+export function buildMounts({ options, host, hostname, isHostRootfs, maps }: MountInput): BuiltMounts {
   const volumes: Volume[] = [];
   const own = givenMounts(options).map((mount, index) => toMount(mount, { host, volumes, index }));
   const targets = new Set(own.map(({ destination }) => destination));
   const { mounts: etc, files } = etcMounts(host, hostname);
   const defaults = [
-    ...defaultMounts(bytesOf(options.shm_size) ?? DEFAULT_SHM_SIZE),
+    ...defaultMounts(bytesOf(options.shm_size) ?? DEFAULT_SHM_SIZE).map((mount) => withinMap(mount, maps)),
     ...(isHostRootfs ? hostTmpfs : []),
     ...etc,
   ];
@@ -58,6 +60,12 @@ function outerFirst(a: Mount, b: Mount): number {
 function isReplaced(destination: string, targets: ReadonlySet<string>): boolean {
   if (targets.has(destination)) return true;
   return ['/dev', '/sys'].some((outer) => targets.has(outer) && destination.startsWith(`${outer}/`));
+}
+
+/** A group that the container does not have cannot own its terminals. */
+function withinMap(mount: Mount, maps: IdMaps | undefined): Mount {
+  if (mount.type !== 'devpts' || maps === undefined || mapId(maps.gid, TTY_GROUP) !== undefined) return mount;
+  return { ...mount, options: mount.options.filter((word) => word !== `gid=${TTY_GROUP}`) };
 }
 
 function asPrivileged(mount: Mount, { privileged }: ContainerOptions): Mount {

@@ -5,7 +5,8 @@ import { NslabError } from '../base/error.ts';
 import { parseSignal } from '../base/signals.ts';
 import type { ContainerOptions } from '../model/container-options.ts';
 import { parseSecurity, type SecurityText } from '../model/container-text.ts';
-import { buildLinux } from './build-linux.ts';
+import { type IdMaps, usernsOf } from '../model/userns.ts';
+import { buildLinux, deviceMounts } from './build-linux.ts';
 import { buildMounts } from './build-mounts.ts';
 import { buildProcess, hasNoCommand } from './build-process.ts';
 import { healthDefaults, LOG_FILES, LOG_MAX_BYTES, OCI_VERSION, SIGTERM, STOP_GRACE_MS } from './defaults.ts';
@@ -22,7 +23,17 @@ export function buildSpec(node: ContainerNode, host: BuildHost): RuntimeSpec {
   const hostname = options.hostname ?? node.name;
   const lower = rootFolder(node, host);
   const isHostRootfs = node.container?.rootfs === 'host';
-  const { mounts, volumes, files } = buildMounts({ options, host, hostname, isHostRootfs });
+  const maps = mapsOf(node);
+  const built = buildMounts({
+    options,
+    host,
+    hostname,
+    isHostRootfs,
+    ...(maps === undefined ? {} : { maps }),
+  });
+  const { volumes, files } = built;
+  // Nobody in a user namespace may make a device.
+  const mounts = maps === undefined ? built.mounts : [...built.mounts, ...deviceMounts(options, host)];
   const hidesPaths = !privileged && security.systemPaths !== 'unconfined';
   const noNewPrivileges = security.noNewPrivileges ?? !privileged;
   return {
@@ -34,7 +45,7 @@ export function buildSpec(node: ContainerNode, host: BuildHost): RuntimeSpec {
     ...(node.labels === undefined || Object.keys(node.labels).length === 0
       ? {}
       : { annotations: node.labels }),
-    linux: buildLinux({ node, options, host, mounts, hidesPaths }),
+    linux: buildLinux({ node, options, host, mounts, hidesPaths, ...(maps === undefined ? {} : { maps }) }),
     nslab: {
       lab: host.lab,
       node: node.name,
@@ -47,6 +58,14 @@ export function buildSpec(node: ContainerNode, host: BuildHost): RuntimeSpec {
       files,
     },
   };
+}
+
+/** The ids of the container on the machine, where it has a user namespace. */
+function mapsOf(node: ContainerNode): IdMaps | undefined {
+  const userns = usernsOf(node);
+  // Before anything is made for the lab, `auto` is replaced by the ids it has got.
+  if (userns.mode === 'auto') throw new Error(`userns of ${node.name} has no ids yet`);
+  return userns.mode === 'map' ? userns.maps : undefined;
 }
 
 /** The one folder that is the root file system below the container's own layer. */

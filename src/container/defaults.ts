@@ -16,6 +16,9 @@ export const defaultCapabilities: readonly string[] = [
 /** What a lab node without a command does: it stays, for `exec`. */
 export const idleCommand: readonly string[] = ['sleep', 'infinity'];
 
+/** `tty` of every distribution. */
+export const TTY_GROUP = 5;
+
 export const DEFAULT_SHM_SIZE = 64 * 1024 * 1024;
 
 /** In the order in which they are mounted. */
@@ -33,7 +36,7 @@ export function defaultMounts(shmSize: number): Mount[] {
       destination: '/dev/pts',
       type: 'devpts',
       source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', `gid=${TTY_GROUP}`],
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, 'ro'] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['ro', ...safe, 'relatime'] },

@@ -29,6 +29,8 @@ export type BuildHost = {
   readonly volumes: string;
   /** The pin of a network namespace. */
   readonly netnsPath: (netns: NetnsName) => string;
+  /** The pin of the user namespace that owns it, where it has one of its own. */
+  readonly usernsPath: (netns: NetnsName) => string;
   /** Files to bind over /etc/hosts and /etc/resolv.conf. */
   readonly etc: { readonly hosts?: string; readonly resolvConf?: string };
   /** For variables that the file names without a value. */

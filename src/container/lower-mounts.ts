@@ -69,16 +69,30 @@ function lowerCgroup({ destination, options }: Mount, { mounts }: CgroupFacts): 
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
 
-function lowerDevices({ linux: { devices = [] } }: RuntimeSpec): ProgramOp[] {
+function lowerDevices({ linux: { devices = [], uidMappings }, mounts }: RuntimeSpec): ProgramOp[] {
   const named = new Set(devices.map(({ path }) => path));
+  const isMapped = uidMappings !== undefined;
+  const bound = new Set(mounts.map(({ destination }) => destination));
+  const defaults = defaultDevices.filter(({ path }) => !named.has(path) && !(isMapped && bound.has(path)));
   return [
-    ...[...defaultDevices.filter(({ path }) => !named.has(path)), ...devices].map(lowerDevice),
+    ...defaults.map(isMapped ? bindDevice : lowerDevice),
+    ...devices.map(lowerDevice),
     ...defaultSymlinks
       .filter(({ path }) => !named.has(path))
       .map(({ path, target }): ProgramOp => {
         return { op: 'SYMLINK', target, path };
       }),
   ];
+}
+
+/** That of the machine itself: nobody in a user namespace may make one. */
+function bindDevice({ path }: Device): ProgramOp {
+  return lowerBind({
+    destination: path,
+    type: 'bind',
+    source: path,
+    options: ['bind', 'rprivate', 'nosuid', 'noexec'],
+  });
 }
 
 function lowerDevice({ path, type, major, minor, fileMode, uid, gid }: Device): ProgramOp {

@@ -1,8 +1,10 @@
 // The process of a runtime configuration as ops, the same for the container's first process and for `exec`. What this machine
 // does not grant is granted as far as it goes, with a warning (runtime-spec, "process.capabilities"). Pure.
 
-import { capabilityMask, capabilityNames } from '../base/capabilities.ts';
+import { capabilities, capabilityMask, capabilityNames } from '../base/capabilities.ts';
+import { NslabError } from '../base/error.ts';
 import { rlimits } from '../base/rlimits.ts';
+import { type IdMap, mapId } from '../model/userns.ts';
 import type { LowerFacts, ProcessFacts } from './host.ts';
 import type { ProgramOp } from './program-ops.ts';
 import type { Rlimit, RuntimeSpec, User } from './runtime-spec.ts';
@@ -13,7 +15,9 @@ export type LoweredProcess = { readonly ops: readonly ProgramOp[]; readonly warn
 export function lowerProcess(spec: RuntimeSpec, facts: LowerFacts): LoweredProcess {
   const { process } = spec;
   const { user, home } = userOf(spec, facts);
-  const caps = lowerCapabilities(spec, user, facts.process);
+  checkMapped(spec, user);
+  const held = spec.linux.uidMappings === undefined ? facts.process.capabilities : everyCapability;
+  const caps = lowerCapabilities(spec, user, held);
   const limits = (process.rlimits ?? []).map((limit) => lowerRlimit(limit, facts.process));
   const ops: ProgramOp[] = [
     ...limits.map(({ op }) => op),
@@ -48,19 +52,36 @@ function withHome(env: readonly string[], home: string): readonly string[] {
   return env.some((entry) => entry.startsWith('HOME=')) ? env : [...env, `HOME=${home}`];
 }
 
-function lowerCapabilities(spec: RuntimeSpec, user: User, { capabilities: held }: ProcessFacts) {
-  const { capabilities } = spec.process;
-  const wanted = capabilityMask(capabilities.bounding ?? []);
+/** setresuid(2) and setgroups(2) would refuse the others with EINVAL, when the container exists already. */
+function checkMapped({ linux }: RuntimeSpec, { uid, gid, additionalGids = [] }: User): void {
+  const { uidMappings, gidMappings = uidMappings } = linux;
+  if (uidMappings === undefined || gidMappings === undefined) return;
+  const check = (what: string, id: number, ranges: readonly IdMap[]): void => {
+    if (mapId(ranges, id) !== undefined) return;
+    throw new NslabError('CONTAINER_USER', `the user namespace of the container has no ${what} ${id}`, {
+      hint: 'choose another `user`, or give `userns` more ids',
+    });
+  };
+  check('user', uid, uidMappings);
+  for (const group of [gid, ...additionalGids]) check('group', group, gidMappings);
+}
+
+/** In a user namespace all are there to be granted, whatever nslab has itself. */
+const everyCapability = capabilityMask(capabilities);
+
+function lowerCapabilities(spec: RuntimeSpec, user: User, held: bigint) {
+  const { capabilities: sets } = spec.process;
+  const wanted = capabilityMask(sets.bounding ?? []);
   const missing = capabilityNames(wanted & ~held);
   // Another user's program has no capabilities, as execve(2) leaves it; it may still gain those of the bounding set.
   const now = (names: readonly string[] = []) => (user.uid === 0 ? capabilityMask(names) & held : 0n);
   const op = {
     op: 'CAPS',
     bounding: wanted & held,
-    effective: now(capabilities.effective),
-    permitted: now(capabilities.permitted),
-    inheritable: capabilityMask(capabilities.inheritable ?? []) & held,
-    ambient: capabilityMask(capabilities.ambient ?? []) & held,
+    effective: now(sets.effective),
+    permitted: now(sets.permitted),
+    inheritable: capabilityMask(sets.inheritable ?? []) & held,
+    ambient: capabilityMask(sets.ambient ?? []) & held,
   } as const;
   const what = `${missing.join(', ')} cannot be granted: nslab does not have it itself`;
   return { op, warnings: missing.length === 0 ? [] : [what] };

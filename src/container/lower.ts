@@ -1,6 +1,7 @@
 // A runtime configuration as the program that the helper runs, and as the shorter one for `exec`. Pure: what it must know of
 // the machine comes in `facts`. What the machine cannot grant is granted as far as it can, with a warning (runtime-spec).
 
+import { mapText } from '../model/userns.ts';
 import type { CgroupFacts, LowerFacts } from './host.ts';
 import { lowerRootfs } from './lower-mounts.ts';
 import { lowerProcess } from './lower-process.ts';
@@ -23,13 +24,14 @@ export function lowerSpec(spec: RuntimeSpec, facts: LowerFacts): LoweredSpec {
   const program: ProgramOp[] = [
     ...lowerMonitor(spec, facts.cgroup),
     ...lowerNamespaces(spec),
+    ...lowerMaps(spec),
     ...lowerRootfs(spec, facts.cgroup),
     ...lowerSurroundings(spec),
     ...process,
     { op: 'ARGV', argv: spec.process.args },
     ...(spec.nslab.init ? [{ op: 'INIT' } as const] : []),
   ];
-  const exec = [...lowerJoin(facts.cgroup), ...process];
+  const exec = [...lowerJoin(facts.cgroup), ...lowerMaps(spec), ...process];
   return { program: encodeProgram(program), exec: encodeProgram(exec), warnings };
 }
 
@@ -87,6 +89,11 @@ function lowerNamespaces({ linux: { namespaces } }: RuntimeSpec): ProgramOp[] {
     { op: 'NAMESPACES', types: made.reduce((bits, { type }) => bits | cloneFlags[type], 0) },
     ...joined,
   ];
+}
+
+function lowerMaps({ linux: { uidMappings, gidMappings } }: RuntimeSpec): ProgramOp[] {
+  if (uidMappings === undefined) return [];
+  return [{ op: 'ID_MAP', uids: mapText(uidMappings), gids: mapText(gidMappings ?? uidMappings) }];
 }
 
 function lowerSurroundings({ hostname, process, linux, nslab }: RuntimeSpec): ProgramOp[] {

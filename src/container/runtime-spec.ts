@@ -2,6 +2,8 @@
 // config-linux.md). Pure data. What the specification has no word for (restart policy, health check, layers of the root file
 // system) is under the one key `nslab`, which other runtimes ignore as they must ignore every key that they do not know.
 
+import type { IdMap } from '../model/userns.ts';
+
 export type RuntimeSpec = {
   readonly ociVersion: string;
   readonly process: Process;
@@ -59,6 +61,9 @@ export type Linux = {
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
   readonly rootfsPropagation?: string;
+  /** Of the user namespace, new or joined; what is not there is nobody's in the container. */
+  readonly uidMappings?: readonly IdMap[];
+  readonly gidMappings?: readonly IdMap[];
 };
 
 export type NamespaceType = 'mount' | 'uts' | 'ipc' | 'pid' | 'network' | 'cgroup' | 'user' | 'time';

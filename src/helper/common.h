@@ -87,6 +87,7 @@ verb_function verb_exec;
 verb_function verb_shell;
 verb_function verb_run_once;
 verb_function verb_start;
+verb_function verb_userns;
 verb_function verb_control;
 verb_function verb_attach;
 

@@ -7,6 +7,7 @@
 #include "namespaces.h"
 #include "process.h"
 #include "setup.h"
+#include "userns.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -36,6 +37,7 @@ typedef struct {
     int unified; // cgroup2 that init is in from its first instruction, or -1
     int *cgroups;
     int *sources;
+    Prepared prepared;
     int gate; // init's end
 } Plan;
 
@@ -115,14 +117,14 @@ static bool take_terminal(int slave, Failure *failure)
 
 // So that the user may open /dev/stdout again. Only pipes: a file or device that was passed on keeps its
 // owner.
-static void give_stdio(const Program *program)
+static void give_stdio(const Program *program, const Stdio *stdio)
 {
-    const Op *user = program_find(program, OP_USER);
-    if (user == NULL) return;
-    for (int fd = 0; fd < 3; fd++) {
+    uid_t owner = outer_user(program);
+    const int fds[3] = {stdio->in, stdio->out, stdio->err};
+    for (int i = 0; i < 3; i++) {
         struct stat status;
-        if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) &&
-            fchown(fd, (uid_t)user->fields[0].number, (gid_t)-1) < 0)
+        if (fds[i] >= 0 && fstat(fds[i], &status) == 0 && S_ISFIFO(status.st_mode) &&
+            fchown(fds[i], owner, (gid_t)-1) < 0)
             continue;
     }
 }
@@ -135,6 +137,21 @@ static bool set_hostname(const Program *program, Failure *failure)
     return sethostname(name, strlen(name)) == 0 || fail_op(failure, op, errno, "%s", name);
 }
 
+static bool is_mapped(const Plan *plan)
+{
+    return plan->namespaces.user >= 0;
+}
+
+// What comes before a user namespace, in which nobody may do it any more.
+static bool prepare(const Plan *plan, Failure *failure)
+{
+    const Program *program = plan->program;
+    if (!set_oom_score(program, failure)) return false;
+    if (!join_namespaces(program, &plan->namespaces, failure)) return false;
+    give_stdio(program, &plan->stdio);
+    return true;
+}
+
 static bool set_up(Plan *plan, Terminal *terminal, Report *report)
 {
     const Program *program = plan->program;
@@ -144,13 +161,14 @@ static bool set_up(Plan *plan, Terminal *terminal, Report *report)
     // Before the root is another one: /dev/null must be the host's (CVE-2025-31133).
     const int stdio[3] = {plan->stdio.in, plan->stdio.out, plan->stdio.err};
     if (!place_stdio(stdio, failure)) return false;
-    if (!set_oom_score(program, failure)) return false;
+    bool mapped = is_mapped(plan);
+    if (!mapped && !prepare(plan, failure)) return false;
     if (!join_cgroups(program, plan->cgroups, plan->unified >= 0, failure)) return false;
-    if (!enter_namespaces(program, &plan->namespaces, failure)) return false;
+    if (!make_cgroup_namespace(&plan->namespaces, failure)) return false;
     if (!set_hostname(program, failure)) return false;
-    if (!set_up_root(program, plan->sources, terminal, failure)) return false;
+    if (!mapped && !set_sysctls(program, failure)) return false;
+    if (!set_up_root(program, plan->sources, &plan->prepared, terminal, failure)) return false;
     if (terminal->slave >= 0 && !take_terminal(terminal->slave, failure)) return false;
-    give_stdio(program);
     if (!find_executable(program, failure)) return false;
     describe_ungranted(program, report->warning, sizeof report->warning);
     return true;
@@ -168,6 +186,56 @@ static _Noreturn void run_init(Plan *plan)
     char go;
     if (!sent || !report.good || TEMP_FAILURE_RETRY(read(plan->gate, &go, 1)) != 1) _exit(1);
     become(plan->program);
+}
+
+// The process between the monitor and an init in a user namespace: root of the machine makes what inner root may
+// not, becomes inner root, and clones init, which so owns its namespaces and yet is a child of the monitor.
+static _Noreturn void run_middle(Plan *plan, int told)
+{
+    Report report;
+    memset(&report, 0, sizeof report);
+    Failure *failure = &report.failure;
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    raise_limits(plan->program);
+    bool good = prepare(plan, failure);
+    if (good && unshare(CLONE_NEWNS) < 0) good = fail(failure, errno, "new mount namespace");
+    good = good && prepare_mounts(plan->program, plan->namespaces.user, &plan->prepared, failure) &&
+           enter_user_namespace(plan->namespaces.user, failure);
+    pid_t pid = -1;
+    if (good) {
+        // The signal at its end is this process's own, SIGCHLD: clone(2), CLONE_PARENT.
+        struct clone_args args = {.flags = CLONE_PARENT | clone_flags(&plan->namespaces)};
+        pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+        if (pid == 0) {
+            close(told);
+            run_init(plan);
+        }
+        if (pid < 0) fail(failure, errno, "make the namespaces");
+    }
+    if (pid < 0) send_report(plan->gate, &report, -1);
+    _exit(write(told, &pid, sizeof pid) == (ssize_t)sizeof pid && pid > 0 ? 0 : 1);
+}
+
+// As clone_init(): -1 with errno, or with a report at the gate (errno 0).
+static pid_t spawn_init(Plan *plan, int gate, int *pidfd)
+{
+    int told[2];
+    if (pipe2(told, O_CLOEXEC) < 0) return -1;
+    pid_t middle = fork(), pid = -1;
+    if (middle == 0) {
+        close(told[0]);
+        close(gate);
+        run_middle(plan, told[1]);
+    }
+    int error = middle < 0 ? errno : 0;
+    close(told[1]);
+    bool heard = TEMP_FAILURE_RETRY(read(told[0], &pid, sizeof pid)) == (ssize_t)sizeof pid;
+    close(told[0]);
+    if (middle > 0) TEMP_FAILURE_RETRY(waitpid(middle, NULL, 0));
+    errno = error;
+    if (!heard || pid <= 0) return -1;
+    *pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return pid;
 }
 
 static pid_t clone_init(Plan *plan, int *pidfd)
@@ -193,6 +261,45 @@ static void end_init(const Init *init)
     if (init->master >= 0) close(init->master);
 }
 
+// What the process in between has said before it gave up.
+static bool take_refusal(Plan *plan, int gate, Failure *failure)
+{
+    close(plan->gate);
+    plan->gate = -1;
+    Report report;
+    int master;
+    if (!receive_report(gate, &report, &master)) return fail(failure, ECHILD, "init was not made");
+    *failure = report.failure;
+    return false;
+}
+
+// Those of an ipc namespace are for root of the machine until Linux 6.9, whoever owns the namespace, and those of a
+// network that the container is only put into always are; so a process goes in for them that is that root still.
+static bool set_sysctls_of(const Program *program, int pidfd, Failure *failure)
+{
+    if (program_find(program, OP_SYSCTL) == NULL) return true;
+    int told[2];
+    if (pipe2(told, O_CLOEXEC) < 0) return fail(failure, errno, "set sysctls");
+    pid_t pid = fork();
+    if (pid == 0) {
+        Failure why = {0};
+        bool good = setns(pidfd, CLONE_NEWIPC | CLONE_NEWNET) == 0 || fail(&why, errno, "set sysctls");
+        good = good && set_sysctls(program, &why);
+        _exit(good || write(told[1], &why, sizeof why) == (ssize_t)sizeof why ? 0 : 1);
+    }
+    close(told[1]);
+    Failure why;
+    int status = 1;
+    bool told_why = pid > 0 && TEMP_FAILURE_RETRY(read(told[0], &why, sizeof why)) == (ssize_t)sizeof why;
+    close(told[0]);
+    if (pid > 0) TEMP_FAILURE_RETRY(waitpid(pid, &status, 0));
+    if (told_why) {
+        *failure = why;
+        return false;
+    }
+    return status == 0 || fail(failure, ECHILD, "set sysctls");
+}
+
 static bool start(Plan *plan, Init *out, Failure *failure)
 {
     if (!enter_for_children(plan->program, &plan->namespaces, failure)) {
@@ -201,14 +308,15 @@ static bool start(Plan *plan, Init *out, Failure *failure)
         return false;
     }
     int pidfd = -1;
-    pid_t pid = clone_init(plan, &pidfd);
+    pid_t pid = is_mapped(plan) ? spawn_init(plan, out->gate, &pidfd) : clone_init(plan, &pidfd);
     if (pid == 0) {
         close(out->gate);
         run_init(plan);
     }
     int error = errno;
     bool left = leave_for_children(&plan->namespaces, failure);
-    if (pid < 0) return fail(failure, error, "make the namespaces");
+    if (pid < 0 && error != 0) return fail(failure, error, "make the namespaces");
+    if (pid < 0) return left && take_refusal(plan, out->gate, failure);
     out->pid = pid;
     out->pidfd = pidfd;
     // Its end here too would keep a dead init from being noticed.
@@ -216,6 +324,8 @@ static bool start(Plan *plan, Init *out, Failure *failure)
     plan->gate = -1;
     Report report;
     bool told = receive_report(out->gate, &report, &out->master);
+    if (left && told && report.good && is_mapped(plan))
+        report.good = set_sysctls_of(plan->program, pidfd, &report.failure);
     if (left && told && report.good) {
         memcpy(out->warning, report.warning, sizeof out->warning);
         return true;
@@ -230,11 +340,12 @@ static bool start(Plan *plan, Init *out, Failure *failure)
 static bool open_plan(const Program *program, Plan *plan, Failure *failure)
 {
     if (!open_namespaces(program, &plan->namespaces, failure)) return false;
-    // Where others share the pid namespace, the monitor has written cgroup.kill after an earlier run. Newer
-    // kernels (6.18) compare the kill_seq of this cgroup with that of the caller's at CLONE_INTO_CGROUP, and
-    // kill what is cloned into it.
-    bool own_pids = (plan->namespaces.made & CLONE_NEWPID) != 0;
-    if (own_pids && !open_unified(program, &plan->unified, failure)) return false;
+    // Inner root may put nothing into a cgroup by clone3(2), but write to a file that root has opened. And where
+    // others share the pid namespace, the monitor has written cgroup.kill after an earlier run: newer kernels
+    // (6.18) compare the kill_seq of this cgroup with that of the caller's at CLONE_INTO_CGROUP, and kill what is
+    // cloned into it.
+    bool by_clone = !is_mapped(plan) && (plan->namespaces.made & CLONE_NEWPID) != 0;
+    if (by_clone && !open_unified(program, &plan->unified, failure)) return false;
     plan->cgroups = open_cgroups(program, plan->unified >= 0, failure);
     if (plan->cgroups == NULL) return false;
     plan->sources = open_bind_sources(program, failure);
@@ -245,7 +356,8 @@ bool create_init(const Program *program, const Stdio *stdio, Init *out, Failure 
 {
     *out = (Init){.pid = -1, .pidfd = -1, .gate = -1, .master = -1};
     Plan plan = {.program = program, .stdio = *stdio, .unified = -1, .gate = -1};
-    plan.namespaces = (Namespaces){.own_pid = -1, .own_time = -1};
+    plan.namespaces = (Namespaces){.user = -1, .own_pid = -1, .own_time = -1};
+    plan.prepared = (Prepared){-1, -1};
     int pair[2] = {-1, -1};
     bool good = open_plan(program, &plan, failure);
     if (good && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

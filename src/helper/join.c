@@ -4,6 +4,7 @@
 #include "join.h"
 #include "cgroup-join.h"
 #include "process.h"
+#include "userns.h"
 
 #include <sched.h>
 #include <sys/prctl.h>
@@ -17,9 +18,12 @@ bool join_container(int pidfd, const Program *ops, Failure *failure)
     bool good = cgroups != NULL && set_oom_score(ops, failure) && join_cgroups(ops, cgroups, false, failure);
     close_cgroups(cgroups);
     if (!good) return false;
-    const int all = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
+    bool has_user = program_find(ops, OP_ID_MAP) != NULL;
+    if (has_user) raise_limits(ops);
+    const int all = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET |
+                    CLONE_NEWCGROUP | (has_user ? CLONE_NEWUSER : 0);
     // A kernel without time namespaces refuses the flag.
     if (setns(pidfd, all | CLONE_NEWTIME) < 0 && (errno != EINVAL || setns(pidfd, all) < 0))
         return fail(failure, errno, "enter the container");
-    return true;
+    return !has_user || become_inner_root(failure);
 }

@@ -17,6 +17,7 @@ static const struct {
     {"_snapshot-key", verb_snapshot_key},
     {"_run-once", verb_run_once},
     {"_start", verb_start},
+    {"_userns", verb_userns},
     {"_control", verb_control},
     {"_attach", verb_attach},
 };

@@ -1,6 +1,7 @@
 // See namespaces.h.
 
 #include "namespaces.h"
+#include "userns.h"
 
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -8,17 +9,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-static const uint64_t KNOWN =
-    CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME;
+static const uint64_t KNOWN = CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET |
+                              CLONE_NEWCGROUP | CLONE_NEWTIME | CLONE_NEWUSER;
 
 static bool check_wishes(const Program *program, Namespaces *out, Failure *failure)
 {
     const Op *made = program_find(program, OP_NAMESPACES);
     if (made == NULL) return fail(failure, 0, "the program makes no namespaces");
     out->made = made->fields[0].number;
-    const Op *map = program_find(program, OP_ID_MAP);
-    if (map != NULL || (out->made & CLONE_NEWUSER) != 0)
-        return fail_op(failure, map != NULL ? map : made, ENOTSUP, "user namespaces");
     if ((out->made & ~KNOWN) != 0)
         return fail_op(failure, made, 0, "unknown flags %#llx", (unsigned long long)out->made);
     // What follows mounts and pivots: in the caller's own mount namespace that would be the host.
@@ -31,6 +29,28 @@ static bool check_wishes(const Program *program, Namespaces *out, Failure *failu
     if (offsets != NULL && (out->made & CLONE_NEWTIME) == 0)
         return fail_op(failure, offsets, EPERM, "there is no time namespace of the container's own");
     return true;
+}
+
+static bool check_map(const Program *program, const Namespaces *namespaces, Failure *failure)
+{
+    const Op *map = program_find(program, OP_ID_MAP);
+    bool user = ((namespaces->made | namespaces->joined) & CLONE_NEWUSER) != 0;
+    if (map == NULL && !user) return true;
+    if (map == NULL) return fail(failure, 0, "a user namespace without an ID_MAP");
+    if (!user) return fail_op(failure, map, 0, "there is no user namespace");
+    // Its processes are numbered differently than those of the parent, who waits for init.
+    if ((namespaces->joined & CLONE_NEWPID) != 0)
+        return fail_op(failure, map, ENOTSUP, "a user namespace together with a joined pid namespace");
+    return true;
+}
+
+static bool make_user(const Program *program, Namespaces *out, Failure *failure)
+{
+    if ((out->made & CLONE_NEWUSER) == 0) return true;
+    const Op *map = program_find(program, OP_ID_MAP);
+    Failure why;
+    out->user = make_user_namespace(map->fields[0].text, map->fields[1].text, &why);
+    return out->user >= 0 || fail_op(failure, map, 0, "%s", why.text);
 }
 
 static int open_namespace(const Op *op, Failure *failure)
@@ -61,6 +81,7 @@ static bool open_joined(const Program *program, Namespaces *out, Failure *failur
         int fd = open_namespace(op, failure);
         if (fd < 0) return false;
         out->joined |= type;
+        if (type == CLONE_NEWUSER) out->user = fd;
         out->fds[count++] = fd;
         out->fds[count] = -1;
     }
@@ -69,10 +90,12 @@ static bool open_joined(const Program *program, Namespaces *out, Failure *failur
 
 bool open_namespaces(const Program *program, Namespaces *out, Failure *failure)
 {
-    *out = (Namespaces){.own_pid = -1, .own_time = -1};
+    *out = (Namespaces){.user = -1, .own_pid = -1, .own_time = -1};
     out->fds = xcalloc(program->count + 1, sizeof *out->fds);
     out->fds[0] = -1;
-    if (check_wishes(program, out, failure) && open_joined(program, out, failure)) return true;
+    if (check_wishes(program, out, failure) && open_joined(program, out, failure) &&
+        check_map(program, out, failure) && make_user(program, out, failure))
+        return true;
     close_namespaces(out);
     return false;
 }
@@ -82,9 +105,10 @@ void close_namespaces(Namespaces *namespaces)
     for (int *fd = namespaces->fds; fd != NULL && *fd >= 0; fd++)
         close(*fd);
     free(namespaces->fds);
+    if ((namespaces->made & CLONE_NEWUSER) != 0 && namespaces->user >= 0) close(namespaces->user);
     if (namespaces->own_pid >= 0) close(namespaces->own_pid);
     if (namespaces->own_time >= 0) close(namespaces->own_time);
-    *namespaces = (Namespaces){.own_pid = -1, .own_time = -1};
+    *namespaces = (Namespaces){.user = -1, .own_pid = -1, .own_time = -1};
 }
 
 static bool join_for_children(const Program *program, Namespaces *namespaces, Failure *failure)
@@ -132,17 +156,23 @@ bool leave_for_children(Namespaces *namespaces, Failure *failure)
 
 uint64_t clone_flags(const Namespaces *namespaces)
 {
-    return namespaces->made & ~(uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME);
+    return namespaces->made & ~(uint64_t)(CLONE_NEWCGROUP | CLONE_NEWTIME | CLONE_NEWUSER);
 }
 
-bool enter_namespaces(const Program *program, const Namespaces *namespaces, Failure *failure)
+bool join_namespaces(const Program *program, const Namespaces *namespaces, Failure *failure)
 {
     const int *fd = namespaces->fds;
     for (const Op *op = NULL; (op = program_next(program, OP_JOIN, op)) != NULL; fd++) {
-        if (op->fields[0].number == CLONE_NEWPID) continue;
-        if (setns(*fd, (int)op->fields[0].number) < 0)
+        uint64_t type = op->fields[0].number;
+        if (type == CLONE_NEWPID || type == CLONE_NEWUSER) continue;
+        if (setns(*fd, (int)type) < 0)
             return fail_op(failure, op, errno, "%s", op->fields[1].text);
     }
+    return true;
+}
+
+bool make_cgroup_namespace(const Namespaces *namespaces, Failure *failure)
+{
     if ((namespaces->made & CLONE_NEWCGROUP) != 0 && unshare(CLONE_NEWCGROUP) < 0)
         return fail(failure, errno, "new cgroup namespace");
     return true;

@@ -205,6 +205,18 @@ void describe_ungranted(const Program *ops, char *out, size_t size)
     }
 }
 
+void raise_limits(const Program *ops)
+{
+    for (const Op *op = NULL; (op = program_next(ops, OP_RLIMIT, op)) != NULL;) {
+        __rlimit_resource_t resource = (__rlimit_resource_t)op->fields[0].number;
+        struct rlimit limit;
+        if (getrlimit(resource, &limit) < 0 || op->fields[2].number <= limit.rlim_max) continue;
+        // The soft one stays, which the rest of the preparations lives under.
+        limit.rlim_max = op->fields[2].number;
+        (void)!setrlimit(resource, &limit);
+    }
+}
+
 static void set_limits(const Program *ops)
 {
     for (const Op *op = NULL; (op = program_next(ops, OP_RLIMIT, op)) != NULL;) {

@@ -14,6 +14,10 @@ bool find_executable(const Program *ops, Failure *failure);
 /// anything. Where the machine does not allow it the old value stays.
 bool set_oom_score(const Program *ops, Failure *failure);
 
+/// Raises the hard limits that the program wants higher, as far as this machine grants it. In a user namespace
+/// nobody can, so it comes before that.
+void raise_limits(const Program *ops);
+
 /// What of the program this machine does not grant, as text; "" when it grants everything.
 void describe_ungranted(const Program *ops, char *out, size_t size);
 

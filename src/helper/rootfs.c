@@ -37,9 +37,9 @@ static bool has_upper(const Op *op)
 }
 
 // The options are the same in both ways: a later commit or diff of the upper layer must find plain files.
-static int overlay_by_layers(const Op *op, Failure *failure)
+// `lowers` are where the layers of that op are now.
+static int overlay_by_layers(const Op *op, const Field *lowers, Failure *failure)
 {
-    const Field *lowers = &op->fields[0];
     cleanup_fd int fs = call_fsopen("overlay");
     if (fs < 0) {
         fail_op(failure, op, errno, "overlay");
@@ -80,10 +80,9 @@ static int open_layer(const Op *op, const char *path, Failure *failure)
 }
 
 // For kernels before 6.7. The mount is put where the top layer is (this mount namespace is ours alone) and
-// found there.
-static int overlay_in_one_text(const Op *op, Failure *failure)
+// taken from there.
+static int overlay_in_one_text(const Op *op, const Field *lowers, Failure *failure)
 {
-    const Field *lowers = &op->fields[0];
     cleanup_free char *list = xstrdup("");
     for (uint32_t i = 0; i < lowers->count; i++) {
         // Not closed: init closes all it has before it becomes the command.
@@ -110,7 +109,9 @@ static int overlay_in_one_text(const Op *op, Failure *failure)
         fail_op(failure, op, errno, "overlay");
         return -1;
     }
-    return open_layer(op, place, failure);
+    int detached = call_open_tree(AT_FDCWD, place, OPEN_TREE_CLONE);
+    if (detached < 0 || umount2(place, MNT_DETACH) < 0) fail_op(failure, op, errno, "overlay");
+    return detached;
 }
 
 // `recursive`: AT_RECURSIVE or 0.
@@ -128,21 +129,19 @@ static int clone_root(const Op *op, const char *path, unsigned recursive, Failur
     return mount;
 }
 
-static int attach_root(const Op *op, int mount, Failure *failure)
+bool attach_root(int mount, Failure *failure)
 {
-    if (mount < 0) return -1;
     // Over "/", which this process does not see, since its own root is below. A detached mount cannot be
     // mounted on.
     cleanup_fd int place = open("/", O_PATH | O_CLOEXEC);
-    if (call_move_mount(mount, place, 0) == 0) return mount;
-    fail_op(failure, op, errno, "attach the root");
+    if (call_move_mount(mount, place, 0) == 0) return true;
+    fail(failure, errno, "attach the root");
     close(mount);
-    return -1;
+    return false;
 }
 
-static int mount_overlay(const Op *op, Failure *failure)
+static int mount_overlay(const Op *op, const Field *lowers, Failure *failure)
 {
-    const Field *lowers = &op->fields[0];
     if (lowers->count == 0) {
         fail_op(failure, op, 0, "no layers");
         return -1;
@@ -157,28 +156,89 @@ static int mount_overlay(const Op *op, Failure *failure)
             close(mount);
             return -1;
         }
-        return attach_root(op, mount, failure);
+        return mount;
     }
-    int mount = overlay_by_layers(op, failure);
-    if (mount >= 0) return attach_root(op, mount, failure);
-    return failure->error == EINVAL ? overlay_in_one_text(op, failure) : -1;
+    int mount = overlay_by_layers(op, lowers, failure);
+    return mount >= 0 || failure->error != EINVAL ? mount : overlay_in_one_text(op, lowers, failure);
+}
+
+static bool find_root(const Program *program, const Op **overlay, const Op **bind, Failure *failure)
+{
+    // Nothing that is mounted here may reach the host, not even while it is being taken away.
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return fail(failure, errno, "make the mounts private");
+    *overlay = program_find(program, OP_ROOT_OVERLAY);
+    *bind = program_find(program, OP_ROOT_BIND);
+    return (*overlay == NULL) != (*bind == NULL) ||
+           fail(failure, 0, "a program has one ROOT_OVERLAY or ROOT_BIND");
 }
 
 int mount_root(const Program *program, Failure *failure)
 {
-    // Nothing that is mounted here may reach the host, not even while it is being taken away.
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
-        fail(failure, errno, "make the mounts private");
-        return -1;
+    const Op *overlay, *bind;
+    if (!find_root(program, &overlay, &bind, failure)) return -1;
+    int mount = overlay != NULL ? mount_overlay(overlay, &overlay->fields[0], failure)
+                                : clone_root(bind, bind->fields[0].text, AT_RECURSIVE, failure);
+    return mount >= 0 && attach_root(mount, failure) ? mount : -1;
+}
+
+// The layer with the ids of the user namespace: what is root's there is inner root's here. Attached, because
+// kernels before 6.15 take no detached mount as a layer; over "/", where nobody looks. The descriptor stays the
+// way to it.
+static int map_layer(const Op *op, const char *path, int user, Failure *failure)
+{
+    int mount = clone_root(op, path, 0, failure);
+    if (mount < 0) return -1;
+    struct mount_attr mapped = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user};
+    cleanup_fd int place = open("/", O_PATH | O_CLOEXEC);
+    if (call_mount_setattr(mount, 0, &mapped) < 0)
+        fail_op(failure, op, errno,
+                "%s: the kernel cannot mount this file system with the ids of a user namespace (idmapped mount)",
+                path);
+    else if (call_move_mount(mount, place, 0) < 0)
+        fail_op(failure, op, errno, "%s", path);
+    else
+        return mount;
+    close(mount);
+    return -1;
+}
+
+static int prepare_overlay(const Op *op, int user, Failure *failure)
+{
+    const Field *lowers = &op->fields[0];
+    Field mapped = {.list = xcalloc(lowers->count + 1, sizeof *mapped.list)};
+    bool good = true;
+    for (uint32_t i = 0; i < lowers->count && good; i++) {
+        // Not closed: this process ends when init has been made.
+        int layer = map_layer(op, lowers->list[i], user, failure);
+        good = layer >= 0;
+        if (good) mapped.list[mapped.count++] = xasprintf("/proc/self/fd/%d", layer);
     }
-    const Op *overlay = program_find(program, OP_ROOT_OVERLAY);
-    const Op *bind = program_find(program, OP_ROOT_BIND);
-    if ((overlay == NULL) == (bind == NULL)) {
-        fail(failure, 0, "a program has one ROOT_OVERLAY or ROOT_BIND");
-        return -1;
+    int mount = good ? mount_overlay(op, &mapped, failure) : -1;
+    // Before 5.19 overlayfs refuses such layers.
+    if (good && mount < 0 && failure->error == EINVAL) {
+        Failure why = *failure;
+        fail_op(failure, op, 0, "%s; layers with mapped ids need Linux 5.19", why.text);
     }
-    if (overlay != NULL) return mount_overlay(overlay, failure);
-    return attach_root(bind, clone_root(bind, bind->fields[0].text, AT_RECURSIVE, failure), failure);
+    // The last one is on top. What stayed over "/" would be over the old root, locked, when init lets go of that.
+    for (uint32_t i = mapped.count; i-- > 0;) {
+        if (umount2(mapped.list[i], MNT_DETACH) < 0 && mount >= 0) {
+            fail_op(failure, op, errno, "%s", lowers->list[i]);
+            close(mount);
+            mount = -1;
+        }
+        free(mapped.list[i]);
+    }
+    free(mapped.list);
+    return mount;
+}
+
+int prepare_root(const Program *program, int user, Failure *failure)
+{
+    const Op *overlay, *bind;
+    if (!find_root(program, &overlay, &bind, failure)) return -1;
+    if (overlay != NULL) return prepare_overlay(overlay, user, failure);
+    return clone_root(bind, bind->fields[0].text, AT_RECURSIVE, failure);
 }
 
 bool enter_root(int root, Failure *failure)

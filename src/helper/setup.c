@@ -4,7 +4,9 @@
 #include "setup.h"
 #include "in-root.h"
 #include "mount-api.h"
+#include "procfs.h"
 #include "rootfs.h"
+#include "userns.h"
 
 #include <linux/magic.h>
 #include <sched.h>
@@ -25,6 +27,7 @@ typedef struct {
     int devpts; // the container's own, for its terminal
     int null;   // the host's /dev/null
     int empty;  // an empty read-only directory: the first one masked
+    int sysfs;  // made already, or -1
 } Setup;
 
 static bool check_path(const Setup *setup, const Op *op, const char *path)
@@ -73,22 +76,37 @@ static bool configure(int fs, const char *option)
     return call_fsconfig(fs, FSCONFIG_SET_STRING, key, equals + 1) == 0;
 }
 
-static bool do_mount(Setup *setup, const Op *op)
+// A new mount of what a MOUNT says, detached, or -1.
+static int make_mount(const Op *op, Failure *failure)
 {
     const char *type = op->fields[0].text, *source = op->fields[1].text, *path = op->fields[2].text;
-    if (!check_path(setup, op, path)) return false;
     cleanup_fd int fs = call_fsopen(type);
-    if (fs < 0) return fail_op(setup->failure, op, errno, "file system %s", type);
-    if (*source != '\0' && call_fsconfig(fs, FSCONFIG_SET_STRING, "source", source) < 0)
-        return fail_fs(setup->failure, op, fs, path);
-    for (uint32_t i = 0; i < op->fields[4].count; i++) {
+    bool good = fs >= 0 || fail_op(failure, op, errno, "file system %s", type);
+    if (good && *source != '\0' && call_fsconfig(fs, FSCONFIG_SET_STRING, "source", source) < 0)
+        good = fail_fs(failure, op, fs, path);
+    for (uint32_t i = 0; i < op->fields[4].count && good; i++) {
         if (configure(fs, op->fields[4].list[i])) continue;
         cleanup_free char *what = xasprintf("%s: option %s", path, op->fields[4].list[i]);
-        return fail_fs(setup->failure, op, fs, what);
+        good = fail_fs(failure, op, fs, what);
     }
-    if (call_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL) < 0) return fail_fs(setup->failure, op, fs, path);
-    cleanup_fd int mount = call_fsmount(fs, (unsigned)op->fields[3].number);
-    if (mount < 0) return fail_op(setup->failure, op, errno, "%s", path);
+    if (good && call_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL) < 0) good = fail_fs(failure, op, fs, path);
+    int mount = good ? call_fsmount(fs, (unsigned)op->fields[3].number) : -1;
+    if (good && mount < 0 && errno == EPERM && strcmp(type, "proc") == 0)
+        // mount_too_revealing() in fs/namespace.c, for user namespaces alone.
+        fail_op(failure, op, EPERM, "%s: something hides parts of the machine's own /proc", path);
+    else if (good && mount < 0)
+        fail_op(failure, op, errno, "%s", path);
+    return mount;
+}
+
+static bool do_mount(Setup *setup, const Op *op)
+{
+    const char *type = op->fields[0].text, *path = op->fields[2].text;
+    if (!check_path(setup, op, path)) return false;
+    bool is_made = setup->sysfs >= 0 && strcmp(type, "sysfs") == 0;
+    cleanup_fd int mount = is_made ? setup->sysfs : make_mount(op, setup->failure);
+    if (is_made) setup->sysfs = -1;
+    if (mount < 0) return false;
 
     // /proc and /sys only where their names say: behind a link, later ops would not find them and masks would
     // miss.
@@ -348,9 +366,19 @@ static bool is_own_sysctl(const char *key, uint64_t namespaces)
     return false;
 }
 
+static bool write_sysctl(int proc, const char *path, const char *value)
+{
+    struct open_how how = {
+        .flags = O_WRONLY | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+    };
+    cleanup_fd int file = call_openat2(proc, path, &how);
+    return file >= 0 && TEMP_FAILURE_RETRY(write(file, value, strlen(value))) >= 0;
+}
+
 // kernel.shmmax is /proc/sys/kernel/shmmax. As sysctl(8) has it, a "/" in a key stands for a dot of a file's
 // name (net.ipv4.conf.eth0/100.forwarding).
-static bool set_sysctl(const Op *op, int proc, uint64_t namespaces, Failure *failure)
+static bool set_sysctl(const Op *op, const Op *map, int proc, uint64_t namespaces, Failure *failure)
 {
     const char *key = op->fields[0].text, *value = op->fields[1].text;
     if (!is_own_sysctl(key, namespaces))
@@ -360,23 +388,25 @@ static bool set_sysctl(const Op *op, int proc, uint64_t namespaces, Failure *fai
     for (char *c = path + 4; *c != '\0'; c++)
         *c = *c == '.' ? '/' : *c == '/' ? '.' : *c;
     if (!is_plain_path(path)) return fail_op(failure, op, 0, "%s: not a key", key);
-    struct open_how how = {
-        .flags = O_WRONLY | O_CLOEXEC,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
-    };
-    cleanup_fd int file = call_openat2(proc, path, &how);
-    if (file < 0 || TEMP_FAILURE_RETRY(write(file, value, strlen(value))) < 0)
-        return fail_op(failure, op, errno, "%s=%s", key, value);
-    return true;
+    if (write_sysctl(proc, path, value)) return true;
+    uint32_t inner;
+    if (errno == EACCES && map != NULL && map_id(map->fields[0].text, 0, &inner)) {
+        // Since Linux 6.9 those of an ipc namespace are for the root of its user namespace alone.
+        bool good = seteuid(inner) == 0 && write_sysctl(proc, path, value);
+        int error = errno;
+        if (seteuid(0) < 0) return fail_op(failure, op, errno, "%s", key);
+        if (good) return true;
+        errno = error;
+    }
+    return fail_op(failure, op, errno, "%s=%s", key, value);
 }
 
-// A procfs of our own: the host's may be read-only (in a container), the container's may be covered by
-// anything.
-static int mount_proc(void)
+static bool has_joined(const Program *program, uint64_t type)
 {
-    cleanup_fd int fs = call_fsopen("proc");
-    if (fs < 0 || call_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL) < 0) return -1;
-    return call_fsmount(fs, 0);
+    for (const Op *op = NULL; (op = program_next(program, OP_JOIN, op)) != NULL;) {
+        if (op->fields[0].number == type) return true;
+    }
+    return false;
 }
 
 static uint64_t namespaces_of(const Program *program)
@@ -388,7 +418,7 @@ static uint64_t namespaces_of(const Program *program)
     return all;
 }
 
-static bool set_sysctls(const Program *program, Failure *failure)
+bool set_sysctls(const Program *program, Failure *failure)
 {
     const Op *op = program_find(program, OP_SYSCTL);
     if (op == NULL) return true;
@@ -396,7 +426,7 @@ static bool set_sysctls(const Program *program, Failure *failure)
     if (proc < 0 || !is_on(proc, PROC_SUPER_MAGIC)) return fail_op(failure, op, errno, "mount proc");
     uint64_t namespaces = namespaces_of(program);
     for (; op != NULL; op = program_next(program, OP_SYSCTL, op)) {
-        if (!set_sysctl(op, proc, namespaces, failure)) return false;
+        if (!set_sysctl(op, program_find(program, OP_ID_MAP), proc, namespaces, failure)) return false;
     }
     return true;
 }
@@ -436,11 +466,44 @@ static bool open_null(Setup *setup)
     return true;
 }
 
-static bool build_root(Setup *setup, const int *sources, Terminal *terminal)
+static const Op *sysfs_of(const Program *program)
 {
-    if (!set_sysctls(setup->program, setup->failure)) return false;
-    setup->root = mount_root(setup->program, setup->failure);
-    if (setup->root < 0 || !open_null(setup)) return false;
+    const Op *op = program_next(program, OP_MOUNT, NULL);
+    while (op != NULL && strcmp(op->fields[0].text, "sysfs") != 0)
+        op = program_next(program, OP_MOUNT, op);
+    return op;
+}
+
+bool prepare_mounts(const Program *program, int user, Prepared *out, Failure *failure)
+{
+    // A sysfs is of a network namespace, and only who has rights over that may mount it. The container has them
+    // over its own, and over no other that it is put into.
+    const Op *sysfs = (namespaces_of(program) & CLONE_NEWNET) == 0 || has_joined(program, CLONE_NEWNET)
+                          ? sysfs_of(program)
+                          : NULL;
+    *out = (Prepared){.root = -1, .sysfs = -1};
+    if (sysfs != NULL) out->sysfs = make_mount(sysfs, failure);
+    if (sysfs != NULL && out->sysfs < 0) return false;
+    out->root = prepare_root(program, user, failure);
+    return out->root >= 0;
+}
+
+static bool get_root(Setup *setup, int prepared)
+{
+    if (prepared < 0) {
+        setup->root = mount_root(setup->program, setup->failure);
+        return setup->root >= 0;
+    }
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return fail(setup->failure, errno, "make the mounts private");
+    if (!attach_root(prepared, setup->failure)) return false;
+    setup->root = prepared;
+    return true;
+}
+
+static bool build_root(Setup *setup, const int *sources, int root, Terminal *terminal)
+{
+    if (!get_root(setup, root) || !open_null(setup)) return false;
     for (uint32_t i = 0; i < setup->program->count; i++) {
         if (!do_root_op(setup, &setup->program->ops[i], &sources)) return false;
     }
@@ -449,11 +512,18 @@ static bool build_root(Setup *setup, const int *sources, Terminal *terminal)
     return make_cwd(setup) && finish_root(setup);
 }
 
-bool set_up_root(const Program *program, const int *sources, Terminal *terminal, Failure *failure)
+bool set_up_root(const Program *program, const int *sources, const Prepared *prepared, Terminal *terminal,
+                 Failure *failure)
 {
-    Setup setup = {.program = program, .failure = failure, .root = -1, .devpts = -1, .null = -1, .empty = -1};
-    bool good = build_root(&setup, sources, terminal);
-    int opened[] = {setup.root, setup.devpts, setup.null, setup.empty};
+    Setup setup = {.program = program,
+                   .failure = failure,
+                   .root = -1,
+                   .devpts = -1,
+                   .null = -1,
+                   .empty = -1,
+                   .sysfs = prepared->sysfs};
+    bool good = build_root(&setup, sources, prepared->root, terminal);
+    int opened[] = {setup.root, setup.devpts, setup.null, setup.empty, setup.sysfs};
     for (size_t i = 0; i < sizeof opened / sizeof *opened; i++) {
         if (opened[i] >= 0) close(opened[i]);
     }

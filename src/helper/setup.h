@@ -19,8 +19,23 @@ typedef struct {
     int slave;
 } Terminal;
 
+/// What root of the machine makes for a container in a user namespace, whose own root may not: detached mounts,
+/// -1 where the container makes it itself.
+typedef struct {
+    int root;
+    int sysfs;
+} Prepared;
+
+/// Makes them, for the user namespace of the descriptor, in the network namespace that the container will have,
+/// and in a mount namespace that is thrown away afterwards.
+bool prepare_mounts(const Program *program, int user, Prepared *out, Failure *failure);
+
 /// Does everything from the root to its last mask, enters it, and leaves "/" as working directory. `sources`
 /// are those of open_bind_sources().
-bool set_up_root(const Program *program, const int *sources, Terminal *terminal, Failure *failure);
+bool set_up_root(const Program *program, const int *sources, const Prepared *prepared, Terminal *terminal,
+                 Failure *failure);
+
+/// Sets the sysctls of the program in the ipc and network namespaces that the caller is in.
+bool set_sysctls(const Program *program, Failure *failure);
 
 #endif

@@ -22,7 +22,8 @@ import { compileSeccomp, seccompFlags } from '../container/seccomp/compile.ts';
 import { defaultProfile } from '../container/seccomp/default-profile.ts';
 import { parseSeccompProfile, type SeccompProfile } from '../container/seccomp/profile.ts';
 import { prepareVolume } from '../container/volumes.ts';
-import { containerDir, containerVar, pinOf, VOLUMES_VAR, viewsDir } from '../state/paths.ts';
+import { type IdMap, mapId } from '../model/userns.ts';
+import { containerDir, containerVar, pinOf, usernsPinOf, VOLUMES_VAR, viewsDir } from '../state/paths.ts';
 import { makeCgroup } from './container-cgroup.ts';
 import { unmountBelow } from './container-end.ts';
 import type { StartContainer } from './containers.ts';
@@ -90,6 +91,7 @@ export class ContainerMaker {
       var: containerVar(this.#lab, op.node),
       volumes: VOLUMES_VAR,
       netnsPath: (netns: NetnsName | null) => (netns === null ? OWN_NETNS : pinOf(this.#lab, netns)),
+      usernsPath: (netns: NetnsName) => usernsPinOf(this.#lab, netns),
       etc: this.#etc(op),
       facts: this.#facts,
     };
@@ -108,7 +110,7 @@ export class ContainerMaker {
     return { ...(hosts === undefined ? {} : { hosts }), ...(resolvConf === undefined ? {} : { resolvConf }) };
   }
 
-  #makeFolders({ nslab }: RuntimeSpec, node: NodeName): void {
+  #makeFolders({ nslab, linux }: RuntimeSpec, node: NodeName): void {
     const files = containerVar(this.#lab, node);
     // A lab begins with nothing: what is there was left by one that a reboot ended.
     if (existsSync(files)) {
@@ -120,13 +122,16 @@ export class ContainerMaker {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     // The upper layer's own folder is the root that the container sees.
     const root = statSync(lowers[0] ?? '/');
-    chownSync(upper, root.uid, root.gid);
+    const { uidMappings: uid, gidMappings: gid } = linux;
+    const maps = uid === undefined || gid === undefined ? undefined : { uid, gid };
+    for (const folder of maps === undefined ? [upper] : [upper, work])
+      chownSync(folder, ownerOf(root.uid, maps?.uid), ownerOf(root.gid, maps?.gid));
     chmodSync(upper, root.mode & 0o7777);
     for (const { path, text } of nslab.files) {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       writeFileSync(path, text, { mode: 0o644 });
     }
-    for (const volume of nslab.volumes) prepareVolume(volume, nslab.overlay.lowers);
+    for (const volume of nslab.volumes) prepareVolume(volume, nslab.overlay.lowers, maps);
   }
 
   #seccomp({ process: { capabilities }, nslab: { seccomp } }: RuntimeSpec): LowerFacts['seccomp'] {
@@ -156,6 +161,11 @@ export class ContainerMaker {
     this.#profiles.set(path, profile);
     return profile;
   }
+}
+
+/** On the machine, of what the layer below has; root's of the container where that is none of its ids. */
+function ownerOf(id: number, ranges: readonly IdMap[] | undefined): number {
+  return ranges === undefined ? id : (mapId(ranges, id) ?? mapId(ranges, 0) ?? id);
 }
 
 function nodeOf({ node, place, container, sysctls }: StartContainer): ContainerNode {

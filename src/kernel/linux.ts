@@ -16,7 +16,7 @@ import type { Request } from '../rtnl/message.ts';
 import { NETLINK_GENERIC, NETLINK_NETFILTER, Transport } from '../rtnl/transport.ts';
 import { createTun } from '../rtnl/tun.ts';
 import { findWireguard, setWireguard } from '../rtnl/wireguard.ts';
-import { containerDir, pinOf, pinsDir } from '../state/paths.ts';
+import { containerDir, pinOf, pinsDir, usernsPinOf } from '../state/paths.ts';
 import { codeOf } from '../sys/errno.ts';
 import { missingCondition } from './container-await.ts';
 import { ContainerMaker } from './container-maker.ts';
@@ -53,6 +53,7 @@ import {
 } from './requests.ts';
 import { readSysctl, writeSysctl } from './sysctl.ts';
 import { undoOnHost } from './undo.ts';
+import { createOwnedNetns } from './userns.ts';
 
 /** Devices made by one datagram. Each wire holds a descriptor of its peer's namespace open until it is sent. */
 const CREATE_BATCH = 100;
@@ -157,7 +158,7 @@ export class LinuxKernel implements Kernel {
   #runAlone(op: Exclude<Op, ConfigOp | CreateLink | StartContainer>): OpFailure | undefined {
     switch (op.kind) {
       case 'createNetns':
-        this.#createNetns(op.netns);
+        this.#createNetns(op);
         return undefined;
       case 'moveLink':
         this.#moveLink(op);
@@ -201,14 +202,19 @@ export class LinuxKernel implements Kernel {
     return this.#places.lab;
   }
 
-  #createNetns(netns: NetnsName): void {
+  #createNetns({ netns, userns }: Extract<Op, { kind: 'createNetns' }>): void {
     if (!this.#pinsMounted) {
       mountPins(pinsDir(this.#lab()));
       this.#pinsMounted = true;
     }
     const pin = this.#places.pin(netns);
-    createNetns(pin);
-    this.#places.arrived(netns);
+    if (userns === undefined) {
+      createNetns(pin);
+      this.#places.arrived(netns);
+    } else {
+      this.#places.leave();
+      createOwnedNetns({ pin, userPin: usernsPinOf(this.#lab(), netns), userns });
+    }
     nameNetns(netns, pin);
     this.#places.learnFirstFree(netns);
   }

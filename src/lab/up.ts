@@ -28,6 +28,7 @@ import {
 import { clearLab } from './clear.ts';
 import { digestLab } from './digest.ts';
 import { withResolvers } from './resolv.ts';
+import { allocateIds } from './userns.ts';
 
 export type UpEvent = ApplyEvent | UndoEvent | { readonly type: 'undoing' };
 
@@ -100,8 +101,10 @@ function prepareOrLeave(request: UpRequest, digest: string, counts: Counts): Op[
 }
 
 /** Everything that can be refused before the first change: conflicts with the host, and writing the record. */
-function prepare({ lab, file, kernel, locate, hold }: UpRequest, digest: string, counts: Counts): Op[] {
+function prepare(request: UpRequest, digest: string, counts: Counts): Op[] {
+  const { file, kernel, locate, hold } = request;
   using _host = lockHost();
+  const lab = allocateIds(request.lab);
   const problems = checkHost(lab, kernel.observe()).map(({ path, ...problem }): Problem => {
     return locate === undefined ? problem : { ...problem, where: locate(path) };
   });

@@ -1,6 +1,8 @@
 // The container keys of a node with their types: Docker Compose's words, as topology/schema-container.ts lets them through.
 // container-text.ts reads the short forms among them.
 
+import type { UsernsOption } from './userns.ts';
+
 type OneOrList = string | readonly string[];
 type Scalar = string | number | boolean | null;
 type Quantity = string | number;
@@ -38,7 +40,7 @@ export type ContainerOptions = {
     | readonly string[]
     | Readonly<Record<string, { readonly condition?: string | undefined } | null>>;
   readonly network_mode?: string;
-  readonly userns?: string;
+  readonly userns?: UsernsOption;
   readonly read_only?: boolean;
   readonly shm_size?: Quantity;
 };

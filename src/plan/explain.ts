@@ -5,6 +5,7 @@
 import { assertNever } from '../base/result.ts';
 import type { EndRef } from '../model/interface.ts';
 import type { Lab, Node, Place } from '../model/lab.ts';
+import { usernsOf } from '../model/userns.ts';
 import { containerLines } from './container-text.ts';
 import { conditionWords } from './describe.ts';
 import type { Op, UndoOp } from './op.ts';
@@ -97,6 +98,7 @@ function containerComments(op: Op, lab: string): string[] {
     `${op.node} is a container. nslab would, in this order:`,
     `  make its cgroups nslab/${lab}/${op.node} and write the limits there;`,
     `  unshare(1) --mount --uts --ipc --pid --cgroup, and join ${network};`,
+    ...(usernsOf(op).mode === 'host' ? [] : ['  enter a user namespace (which would own the network, too);']),
     '  mount an overlay as its root, /proc, /sys, /dev and its own mounts in it, and pivot_root(8) into it;',
     '  drop capabilities, set no_new_privs, load the seccomp filter;',
     `  run ${command}`,

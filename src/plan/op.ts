@@ -10,6 +10,7 @@ import type { Condition, ContainerSpec } from '../model/container.ts';
 import type { InterfaceAddress, InterfaceType, WireguardPeer } from '../model/interface.ts';
 import type { Place, Sysctl } from '../model/lab.ts';
 import type { Neighbour, Route, Rule } from '../model/route.ts';
+import type { Userns } from '../model/userns.ts';
 import type { NftTable } from '../nfnl/ruleset.ts';
 
 /** The attributes of a new device that do not depend on its kind. */
@@ -35,7 +36,13 @@ export type LinkData =
   | { readonly type: 'tun' | 'tap'; readonly uid?: number; readonly gid?: number };
 
 export type Op =
-  | { readonly kind: 'createNetns'; readonly netns: NetnsName; readonly node: NodeName }
+  | {
+      readonly kind: 'createNetns';
+      readonly netns: NetnsName;
+      readonly node: NodeName;
+      /** The user namespace that owns it; without one it is the machine's. */
+      readonly userns?: Exclude<Userns, { readonly mode: 'host' }>;
+    }
   | { readonly kind: 'createLink'; readonly place: Place; readonly link: LinkAttributes & LinkData }
   /** A NIC of the machine's own namespace, moved in and renamed. Its state there is recorded first. */
   | { readonly kind: 'moveLink'; readonly device: IfName; readonly place: Place; readonly ifname: IfName }

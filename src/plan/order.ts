@@ -6,6 +6,7 @@ import type { IfName } from '../base/names.ts';
 import { containerSysctls } from '../model/container-options.ts';
 import type { Lab } from '../model/lab.ts';
 import type { Route } from '../model/route.ts';
+import { usernsOf } from '../model/userns.ts';
 import { planContainers } from './containers.ts';
 import { desiredSites, LOOPBACK, type Site } from './desired.ts';
 import { DevicePlan } from './devices.ts';
@@ -19,7 +20,10 @@ export function planLab(lab: Lab): Op[] {
   const sites = desiredSites(lab);
   const ops: Op[] = [];
   for (const { node } of sites) {
-    if (node.place !== null) ops.push({ kind: 'createNetns', netns: node.place, node: node.name });
+    if (node.place === null) continue;
+    const userns = usernsOf(node);
+    const owner = userns.mode === 'host' ? {} : { userns };
+    ops.push({ kind: 'createNetns', netns: node.place, node: node.name, ...owner });
   }
   for (const site of sites) if (site.node.place !== null) planSysctls(site, ops);
   const devices = new DevicePlan(ops, labGroup(lab.name));

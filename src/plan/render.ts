@@ -85,7 +85,7 @@ function linesOf(
 ): string[] {
   switch (op.kind) {
     case 'createNetns':
-      return [line('netns', op.netns)];
+      return [line('netns', op.userns === undefined ? op.netns : `${op.netns}, owned by a user namespace`)];
     case 'moveLink':
       return [line('link', `${op.ifname} is ${op.device} of the machine, moved in`)];
     case 'setSysctl':

@@ -23,6 +23,11 @@ export function pinOf(lab: LabName, netns: NetnsName): string {
   return join(LABS_DIR, lab, 'netns', netns);
 }
 
+/** The user namespace that owns it, of a container that has one. No name of a namespace begins with a dot. */
+export function usernsPinOf(lab: LabName, netns: NetnsName): string {
+  return join(LABS_DIR, lab, 'netns', '.user', netns);
+}
+
 /** Folders of files for /etc, one per view. */
 export function viewsDir(lab: LabName): string {
   return join(LABS_DIR, lab, 'etc');

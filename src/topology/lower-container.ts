@@ -20,6 +20,7 @@ import {
   splitVariable,
   type TextProblem,
 } from '../model/container-text.ts';
+import { parseUserns } from '../model/userns.ts';
 import type { DraftNode, Lowering } from './draft.ts';
 import { HOST } from './lower-nodes.ts';
 import type { Path } from './problems.ts';
@@ -84,6 +85,7 @@ class Checker {
     this.stopSignal();
     this.hostname();
     this.user();
+    this.userns();
     this.restart();
     this.network();
     this.dependencies();
@@ -187,7 +189,7 @@ class Checker {
 
   /** What another issue brings is refused, so that no container runs without it. */
   private unsupported(): void {
-    const { image, ports, userns } = this.node.file;
+    const { image, ports } = this.node.file;
     const refuse = (path: Path, message: string, hint: string) =>
       this.lab.report.add({ code: 'CONTAINER_UNSUPPORTED', message, hint, path, part: 'key' });
     if (image !== undefined) {
@@ -204,13 +206,17 @@ class Checker {
         'a link to `host` reaches the container',
       );
     }
-    if (userns !== undefined && userns !== 'host') {
-      refuse(
-        this.at('userns'),
-        'user namespaces are not supported yet',
-        'remove it, or write `userns: host`',
-      );
-    }
+  }
+
+  private userns(): void {
+    const { userns, privileged } = this.node.file;
+    const read = this.read(parseUserns(userns), this.at('userns'));
+    if (privileged !== true || read === undefined || read.mode === 'host') return;
+    this.fail(
+      'userns',
+      'a privileged container has the rights of the machine, and in a user namespace nobody has them',
+      'remove `userns` or `privileged`',
+    );
   }
 
   /** The value of a short form; undefined, once it has been said, when it is not one. */

@@ -112,7 +112,17 @@ export const containerKeys = {
   healthcheck: key(healthcheck, 'How to see that the container works.'),
   depends_on: key(dependsOn, 'Nodes that start before this one.', [['db']]),
   network_mode: key(v.string(), 'none, host, bridge or container:NAME.'),
-  userns: key(v.string(), 'User namespace: `host`, `auto` or UID:COUNT.'),
+  userns: key(
+    either(
+      v.string(),
+      mapping({
+        uid: doc(list(v.string()), 'Users, as ranges INSIDE:OUTSIDE:COUNT.'),
+        gid: key(list(v.string()), 'Groups; those of `uid` by default.'),
+      }),
+    ),
+    'User namespace: `host`, `auto`, `auto:size=COUNT` (ids from /etc/subuid and /etc/subgid), FIRST:COUNT, or ranges.',
+    ['auto', { uid: ['0:100000:65536'], gid: ['0:100000:65536'] }],
+  ),
   read_only: key(v.boolean(), 'The root file system cannot be written.'),
   shm_size: key(quantity(), 'Size of /dev/shm.', ['64MB']),
   extra_hosts: key(either(named(oneOrList(v.string())), list(v.string())), "Compose's word for `hosts`.", [

@@ -167,14 +167,6 @@ kernelTest('a time namespace has its offsets', () => {
   assert.ok(Number(readFileSync('/proc/uptime', 'utf8').split('.')[0]) < Number(inside.split('.')[0]));
 });
 
-kernelTest('user namespaces are refused until they are there', () => {
-  using container = testContainer();
-  assertRefused(container, /NAMESPACES: user namespaces: Operation not supported/, {
-    op: 'NAMESPACES',
-    types: CLONE.mnt | CLONE.user,
-  });
-});
-
 kernelTest('nothing is made in the machine’s own namespaces', () => {
   using container = testContainer();
   assertRefused(container, /NAMESPACES: a container needs a mount namespace of its own/, {

@@ -26,6 +26,7 @@ export const sampleHost: BuildHost = {
   var: '/var/lib/nslab/containers/lab/web',
   volumes: '/var/lib/nslab/volumes',
   netnsPath: (netns) => `/run/nslab/labs/lab/netns/${netns}`,
+  usernsPath: (netns) => `/run/nslab/labs/lab/netns/.user/${netns}`,
   etc: { hosts: '/run/nslab/labs/lab/etc/0/hosts' },
   env: { HOME: '/home/me', HOME_DIR: 'from outside' },
   facts: sampleFacts,

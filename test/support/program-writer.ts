@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeProgram } from '../../src/container/program.ts';
 import type { ProgramOp } from '../../src/container/program-ops.ts';
+import { patience } from './emulated.ts';
 import { builtNslab } from './pinned-lab.ts';
 
 export const CLONE = {
@@ -53,7 +54,7 @@ export function runOnce(...files: readonly string[]): Outcome {
   const result = spawnSync(helperPath(), ['_run-once', ...files], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout: patience(60_000),
   });
   return { status: result.status, stdout: result.stdout, stderr: result.stderr };
 }

@@ -33,6 +33,11 @@ export const containerErrors = {
     explanation:
       "A seccomp profile has Docker's format: a JSON mapping with `defaultAction` and `syscalls`. The message says what the profile has otherwise.",
   },
+  CONTAINER_USERNS: {
+    exit: exit.host,
+    explanation:
+      '`userns: auto` takes ids that nobody else has from the lines of root, nslab or containers in /etc/subuid and /etc/subgid, `NAME:FIRST:COUNT` each (subuid(5)); the ranges of running containers never overlap. There is no such line, or no room left in it. Or the kernel makes no user namespace: sysctl user.max_user_namespaces is how many there may be.',
+  },
   CONTAINER_CGROUP: {
     exit: exit.undone,
     explanation:

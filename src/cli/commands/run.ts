@@ -33,6 +33,7 @@ type Args = {
   securityOpt?: string[];
   privileged?: boolean;
   user?: string;
+  userns?: string;
   workdir?: string;
   hostname?: string;
   entrypoint?: string;
@@ -134,6 +135,7 @@ function keysOf(args: Args): Readonly<Record<string, unknown>> {
     security_opt: args.securityOpt,
     privileged: args.privileged,
     user: args.user,
+    userns: args.userns,
     working_dir: args.workdir,
     hostname: args.hostname,
     init: args.init,

@@ -55,6 +55,9 @@ const samples = {
     sysctls: { kernel.shmmax: 4096, net.ipv4.ping_group_range: "1 0" }, labels: { role: web }`,
   privileged: 'rootfs: host, privileged: true, cap_drop: [ ALL ], command: sleep 1d',
   'host-network': 'rootfs: host, network_mode: host',
+  userns: `
+    rootfs: host, userns: { uid: [ "0:100000:1000", "1000:0:1" ], gid: [ "0:200000:1000" ] }, user: www, devices: [ "/dev/net/tun:/dev/tap" ],
+    cap_add: [ SYS_RESOURCE ]`,
 };
 
 describe('the OCI configuration and the program of a node', () => {
@@ -67,6 +70,55 @@ describe('the OCI configuration and the program of a node', () => {
       assertGolden(`${name}.txt`, `${disassemble(program)}\n# exec\n${disassemble(exec)}${told}`);
     });
   }
+});
+
+describe('a user namespace', () => {
+  const refusal = (keys: string): string => {
+    try {
+      lowered(keys);
+    } catch (error) {
+      return error instanceof Error ? error.message : '';
+    }
+    return 'not refused';
+  };
+
+  it('is that which owns the network, and a new one where the network is of another', () => {
+    const userOf = (keys: string) => specOf(keys).linux.namespaces.filter(({ type }) => type === 'user');
+    const pin = '/run/nslab/labs/lab/netns/.user/web';
+    assert.deepEqual(userOf('rootfs: host, userns: "100000:10"'), [{ type: 'user', path: pin }]);
+    assert.deepEqual(userOf('rootfs: host, userns: "100000:10", network_mode: host'), [{ type: 'user' }]);
+    assert.deepEqual(userOf('rootfs: host, userns: "100000:10", network_mode: "container:db"'), [
+      { type: 'user' },
+    ]);
+    assert.deepEqual(userOf('rootfs: host'), []);
+  });
+
+  it('has the users and groups that the process is of', () => {
+    assert.equal(refusal('rootfs: host, userns: "100000:100", user: www'), 'not refused');
+    assert.match(refusal('rootfs: host, userns: "100000:20", user: www'), /has no user 33$/);
+    assert.match(refusal('rootfs: host, userns: "100000:50", user: "5:60"'), /has no group 60$/);
+    assert.match(
+      refusal('rootfs: host, userns: { uid: ["0:100000:50"], gid: ["0:5:4", "33:9:1"] }, user: www'),
+      /has no group [45]$/,
+    );
+  });
+
+  it('without the group of terminals has a devpts without it', () => {
+    const options = (size: number) =>
+      specOf(`rootfs: host, userns: "100000:${size}"`).mounts.find(({ type }) => type === 'devpts')?.options;
+    assert.ok(options(6)?.includes('gid=5'));
+    assert.ok(!options(5)?.includes('gid=5'));
+  });
+
+  it('has devices as binds, one that the file puts in the place of a default among them', () => {
+    const ops = opsOf('rootfs: host, userns: "100000:10", devices: [ "/dev/net/tun:/dev/null" ]');
+    assert.deepEqual(
+      ops.filter(({ op }) => op === 'DEVICE'),
+      [],
+    );
+    const sources = ops.flatMap((op) => (op.op === 'BIND' && op.target === '/dev/null' ? [op.source] : []));
+    assert.deepEqual(sources, ['/dev/net/tun']);
+  });
 });
 
 describe('capabilities', () => {

@@ -638,12 +638,13 @@ describe('container keys', () => {
   it('of a later version of nslab are refused at their places, and so are what nslab does not use', () => {
     assert.deepEqual(errorsOf('nodes: { a: { image: alpine } }'), ['CONTAINER_UNSUPPORTED nodes.a.image']);
     assert.deepEqual(bad('ports: [ "80:80" ]'), ['CONTAINER_UNSUPPORTED nodes.a.ports']);
-    assert.deepEqual(bad('userns: auto'), ['CONTAINER_UNSUPPORTED nodes.a.userns']);
     assert.deepEqual(bad('security_opt: [ "apparmor=unconfined", "label:disable" ]'), [
       'CONTAINER_UNSUPPORTED nodes.a.security_opt[0]',
       'CONTAINER_UNSUPPORTED nodes.a.security_opt[1]',
     ]);
     assert.deepEqual(bad('userns: host, ports: []'), []);
+    for (const userns of ['auto', '"auto:size=1000"', '"100000:65536"', '{ uid: [ "0:1:2", "5:9:1" ] }'])
+      assert.deepEqual(bad(`userns: ${userns}`), [], userns);
   });
 
   it('that would only fail when the container starts are refused with the file', () => {
@@ -651,6 +652,16 @@ describe('container keys', () => {
       ['ulimits: { nofiles: 5 }', 'VALUE_UNKNOWN nodes.a.ulimits.nofiles'],
       ['ulimits: { nofile: 1.5 }', 'VALUE_RANGE nodes.a.ulimits.nofile'],
       ['ulimits: { nofile: { soft: -1, hard: 2 } }', 'VALUE_RANGE nodes.a.ulimits.nofile'],
+      ['userns: automatic', 'VALUE_INVALID nodes.a.userns'],
+      ['userns: "100000:0"', 'VALUE_INVALID nodes.a.userns'],
+      ['userns: "4294967290:9"', 'VALUE_INVALID nodes.a.userns'],
+      ['userns: "auto:size=0"', 'VALUE_INVALID nodes.a.userns'],
+      ['userns: { uid: [ "0:1" ] }', 'VALUE_INVALID nodes.a.userns'],
+      ['userns: { uid: [ "1:1000:5" ] }', 'VALUE_INVALID nodes.a.userns'],
+      ['userns: { uid: [ "0:1000:5", "4:2000:5" ] }', 'VALUE_INVALID nodes.a.userns'],
+      ['userns: { uid: [ "0:1000:5", "5:1004:5" ] }', 'VALUE_INVALID nodes.a.userns'],
+      ['userns: { uid: [ "0:1000:5" ], gid: [] }', 'VALUE_INVALID nodes.a.userns'],
+      ['userns: auto, privileged: true', 'VALUE_INVALID nodes.a.userns'],
       ['devices: [ tun ]', 'VALUE_INVALID nodes.a.devices[0]'],
       ['devices: [ "/dev/a:/dev/b:x" ]', 'VALUE_INVALID nodes.a.devices[0]'],
       ['binds: [ "/x:/y:reed-only" ]', 'VALUE_INVALID nodes.a.binds[0]'],
