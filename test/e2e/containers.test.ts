@@ -18,11 +18,12 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { patience } from '../support/emulated.ts';
 import { assertUnchanged, fingerprint } from '../support/fingerprint.ts';
 import { nslab, nslabOk, run, startNslab, type UpLab, upLab } from '../support/nslab.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
 
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = patience(15_000);
 
 /** A lab of containers over the files of this machine; `keys` are those of each node. */
 function topology(name: string, nodes: Readonly<Record<string, unknown>>, more: object = {}): string {

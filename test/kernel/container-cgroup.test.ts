@@ -31,6 +31,7 @@ import { hierarchyOf, readHierarchies } from '../../src/container/cgroup/hierarc
 import { readStats } from '../../src/container/cgroup/stats.ts';
 import { CGROUP_FLAG_V2, type ProgramOp } from '../../src/container/program-ops.ts';
 import type { Resources } from '../../src/container/runtime-spec.ts';
+import { patience } from '../support/emulated.ts';
 import { testContainer } from '../support/program-writer.ts';
 import { testProgram } from '../support/programs.ts';
 import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
@@ -105,7 +106,7 @@ async function output(
 }
 
 async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + patience(20_000);
   while (!condition()) {
     assert.ok(Date.now() < deadline, `never: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

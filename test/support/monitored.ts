@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Hierarchy, hierarchyOf, readHierarchies } from '../../src/container/cgroup/hierarchies.ts';
 import { CGROUP_FLAG_V2, type ProgramOp } from '../../src/container/program-ops.ts';
+import { patience } from './emulated.ts';
 import { helperPath, processOps, testContainer } from './program-writer.ts';
 
-const WAIT_MS = 20_000;
+const WAIT_MS = patience(20_000);
 const POLL_MS = 10;
 
 export type Answer = { readonly text: string; readonly status: number | null };
@@ -51,7 +52,7 @@ export function startAll(...words: readonly string[]): {
 } {
   const { status, stdout, stderr } = spawnSync(helperPath(), ['_start', ...words], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: patience(60_000),
   });
   return { status, stdout: stdout + stderr };
 }
@@ -112,7 +113,7 @@ export function monitored(options: { log?: { bytes: bigint; files: number } } = 
   const control: Monitored['control'] = (...request) => {
     const { stdout, status } = spawnSync(helperPath(), ['_control', folder, ...request], {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: patience(60_000),
     });
     return { text: stdout.trimEnd(), status };
   };
