@@ -36,7 +36,7 @@ export function lowerSpec(spec: RuntimeSpec, facts: LowerFacts): LoweredSpec {
 }
 
 function lowerMonitor({ nslab }: RuntimeSpec, cgroup: CgroupFacts): ProgramOp[] {
-  const { log, restart, stop, health } = nslab;
+  const { log, restart, stop, health, remover } = nslab;
   return [
     { op: 'ID', lab: nslab.lab, node: nslab.node },
     { op: 'LOG', path: log.path, bytes: BigInt(log.maxBytes), files: log.files },
@@ -59,6 +59,7 @@ function lowerMonitor({ nslab }: RuntimeSpec, cgroup: CgroupFacts): ProgramOp[] 
     ...(cgroup.freezer === undefined ? [] : [{ op: 'FREEZER', ...cgroup.freezer } as const]),
     ...lowerJoin(cgroup),
     ...(cgroup.devices === undefined ? [] : [{ op: 'DEVICES', ...cgroup.devices } as const]),
+    ...(remover === undefined ? [] : [{ op: 'REMOVER', ...remover } as const]),
   ];
 }
 

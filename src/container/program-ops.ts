@@ -30,6 +30,7 @@ export const programOps = {
   FREEZER: { code: 7, fields: { directory: 'text', version: 'u32' } },
   CGROUP: { code: 8, fields: { directory: 'text' } },
   DEVICES: { code: 9, fields: { directory: 'text', instructions: 'bytes' } },
+  REMOVER: { code: 14, fields: { argv: 'list', env: 'list' } },
   // Init's namespaces.
   NAMESPACES: { code: 10, fields: { types: 'u32' } },
   JOIN: { code: 11, fields: { type: 'u32', path: 'text' } },

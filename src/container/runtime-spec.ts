@@ -133,6 +133,8 @@ export type Extension = {
   readonly restart: Restart;
   readonly stop: { readonly signal: number; readonly graceMs: number };
   readonly health?: Health;
+  /** What removes the container when it has ended for good: `--rm`. */
+  readonly remover?: { readonly argv: readonly string[]; readonly env: readonly string[] };
   readonly log: { readonly path: string; readonly maxBytes: number; readonly files: number };
   readonly volumes: readonly Volume[];
   /** Small files that are written into the container's folder before it starts, and bound into it by `mounts`. */

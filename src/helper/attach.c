@@ -1,4 +1,4 @@
-// `nslab-helper _attach [--start] [--no-stdin] [--detach-keys KEYS] DIR`: shows a running
+// `nslab-helper _attach [--start] [--removes] [--no-stdin] [--detach-keys KEYS] DIR`: shows a running
 // container's output and gives it what is typed, until it ends (its exit status is ours), the keys are typed
 // (0), or the monitor drops us. The terminal is raw only when the container has one of its own; without one,
 // signals are passed on as `kill` requests.
@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
@@ -25,7 +26,8 @@ typedef struct {
     char packet[STREAM_MAX + 1];
 } Attached;
 
-static const char usage[] = "usage: nslab-helper _attach [--start] [--no-stdin] [--detach-keys KEYS] DIR";
+static const char usage[] =
+    "usage: nslab-helper _attach [--start] [--removes] [--no-stdin] [--detach-keys KEYS] DIR";
 
 static void write_all(int fd, const char *bytes, size_t length)
 {
@@ -139,13 +141,13 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void connect_stream(Attached *attached)
+static void connect_stream(Attached *attached, const char *request)
 {
     attached->socket = control_connect(attached->dir);
     if (attached->socket < 0)
         die(EXIT_HOST, "HOST_REFUSED", NULL, "the container has no monitor: %s", strerror(errno));
     char answer[CONTROL_TEXT_MAX + 1];
-    (void)TEMP_FAILURE_RETRY(send(attached->socket, "attach", strlen("attach"), MSG_NOSIGNAL));
+    (void)TEMP_FAILURE_RETRY(send(attached->socket, request, strlen(request), MSG_NOSIGNAL));
     ssize_t length = TEMP_FAILURE_RETRY(recv(attached->socket, answer, CONTROL_TEXT_MAX, 0));
     if (length <= 0) die(EXIT_HOST, "HOST_REFUSED", NULL, "the monitor does not answer");
     answer[length] = '\0';
@@ -189,11 +191,13 @@ int verb_attach(int argc, char **argv)
 {
     Attached attached = {.has_stdin = true};
     const char *keys = "ctrl-p,ctrl-q";
-    bool starts = false;
+    bool starts = false, removes = false;
     int i = 1;
     for (; i < argc && starts_with(argv[i], "--"); i++) {
         if (strcmp(argv[i], "--start") == 0) {
             starts = true;
+        } else if (strcmp(argv[i], "--removes") == 0) {
+            removes = true;
         } else if (strcmp(argv[i], "--no-stdin") == 0) {
             attached.has_stdin = false;
         } else if (strcmp(argv[i], "--detach-keys") == 0 && i + 1 < argc) {
@@ -208,7 +212,10 @@ int verb_attach(int argc, char **argv)
     attached.dir = open(argv[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (attached.dir < 0) die_errno("open %s", quoted(argv[i]));
     attached.signals = open_signals();
-    connect_stream(&attached);
+    // Who started us is what the user sees of the container; a SIGKILL of it leaves no one on its terminal.
+    prctl(PR_SET_PDEATHSIG, SIGHUP, 0, 0, 0);
+    cleanup_free char *request = xasprintf("attach%s%s", starts ? " next" : "", removes ? " removes" : "");
+    connect_stream(&attached, request);
     if (attached.has_terminal && !make_terminal_raw()) attached.has_terminal = false;
     send_size(&attached);
     if (starts) start_container(&attached);

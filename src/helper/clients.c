@@ -58,6 +58,14 @@ void clients_answer(Clients *clients, ClientMode mode, const char *text)
     }
 }
 
+bool clients_remove(const Clients *clients)
+{
+    for (size_t i = 0; i < MAX_CLIENTS; i++) {
+        if (clients->all[i].mode == ATTACHED && clients->all[i].removes) return true;
+    }
+    return false;
+}
+
 void client_resume(Client *client)
 {
     if (client->out_length == 0) return;

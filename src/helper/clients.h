@@ -26,6 +26,7 @@ typedef enum {
 typedef struct {
     ClientMode mode;
     int fd;
+    bool removes;              // removes the container when it has ended
     uint64_t stalled;          // now_ms() when it first took nothing, 0: it keeps up
     size_t out_length;         // a packet that it has not taken yet
     size_t in_length, in_done; // what it typed and the container has not taken yet
@@ -45,6 +46,8 @@ void client_answer(Client *client, const char *format, ...) __attribute__((forma
 void client_attach(Client *client);
 /// Answers all clients of that mode.
 void clients_answer(Clients *clients, ClientMode mode, const char *text);
+/// True while somebody is attached who removes the container when it has ended.
+bool clients_remove(const Clients *clients);
 /// Gives a piece of output to everyone who is attached.
 void clients_send(Clients *clients, char kind, const char *bytes, size_t length);
 /// Tells everyone who is attached how it ended, behind all output, and closes.

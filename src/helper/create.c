@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -188,6 +189,62 @@ static _Noreturn void run_init(Plan *plan)
     become(plan->program);
 }
 
+static pid_t clone_init(const Plan *plan, uint64_t more_flags, int *pidfd)
+{
+    struct clone_args args = {
+        .flags = CLONE_PIDFD | clone_flags(&plan->namespaces) | more_flags,
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        // A sibling has that of its parent (clone3(2)).
+        .exit_signal = (more_flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD,
+    };
+    if (plan->unified >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)plan->unified;
+    }
+    return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+// The process behind a pidfd as /proc/self counts it: proc_pid_fdinfo(5).
+static pid_t pid_of(int pidfd)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", pidfd);
+    cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : TEMP_FAILURE_RETRY(read(fd, text, sizeof text - 1));
+    text[length < 0 ? 0 : length] = '\0';
+    const char *line = strstr(text, "\nPid:");
+    return line == NULL ? -1 : (pid_t)atoi(line + strlen("\nPid:"));
+}
+
+// Only a process of a pid namespace can make one in it, so a middle one does, which is there and gone at
+// once. It shares our descriptors, so that the pidfd is ours, and its child is its sibling: a child of ours.
+static pid_t clone_init_on_leash(Plan *plan, const Init *out, int *pidfd)
+{
+    typedef struct {
+        int pidfd, error;
+    } Made;
+    Made *made = mmap(NULL, sizeof *made, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (made == MAP_FAILED) return -1;
+    *made = (Made){.pidfd = -1};
+    pid_t middle = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (middle == 0) {
+        int fd = -1;
+        pid_t pid = clone_init(plan, CLONE_PARENT, &fd);
+        if (pid == 0) {
+            close(out->gate);
+            run_init(plan);
+        }
+        *made = (Made){.pidfd = pid < 0 ? -1 : fd, .error = errno};
+        _exit(0);
+    }
+    if (middle < 0) made->error = errno;
+    if (middle > 0) (void)TEMP_FAILURE_RETRY(waitpid(middle, NULL, 0));
+    *pidfd = made->pidfd;
+    errno = made->error;
+    munmap(made, sizeof *made);
+    return *pidfd < 0 ? -1 : pid_of(*pidfd);
+}
+
 // The process between the monitor and an init in a user namespace: root of the machine makes what inner root may
 // not, becomes inner root, and clones init, which so owns its namespaces and yet is a child of the monitor.
 static _Noreturn void run_middle(Plan *plan, int told)
@@ -202,10 +259,9 @@ static _Noreturn void run_middle(Plan *plan, int told)
     good = good && prepare_mounts(plan->program, plan->namespaces.user, &plan->prepared, failure) &&
            enter_user_namespace(plan->namespaces.user, failure);
     pid_t pid = -1;
+    int pidfd = -1;
     if (good) {
-        // The signal at its end is this process's own, SIGCHLD: clone(2), CLONE_PARENT.
-        struct clone_args args = {.flags = CLONE_PARENT | clone_flags(&plan->namespaces)};
-        pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+        pid = clone_init(plan, CLONE_PARENT, &pidfd);
         if (pid == 0) {
             close(told);
             run_init(plan);
@@ -213,43 +269,38 @@ static _Noreturn void run_middle(Plan *plan, int told)
         if (pid < 0) fail(failure, errno, "make the namespaces");
     }
     if (pid < 0) send_report(plan->gate, &report, -1);
-    _exit(write(told, &pid, sizeof pid) == (ssize_t)sizeof pid && pid > 0 ? 0 : 1);
+    report.good = pid > 0;
+    _exit(pid > 0 && send_report(told, &report, pidfd) ? 0 : 1);
 }
 
-// As clone_init(): -1 with errno, or with a report at the gate (errno 0).
-static pid_t spawn_init(Plan *plan, int gate, int *pidfd)
+// As clone_init(): -1 with errno, or with a report at the gate (errno 0). The middle one may be in another pid
+// namespace, so it tells the pidfd and not the number.
+static pid_t clone_mapped_init(Plan *plan, const Init *out, int *pidfd)
 {
     int told[2];
-    if (pipe2(told, O_CLOEXEC) < 0) return -1;
-    pid_t middle = fork(), pid = -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, told) < 0) return -1;
+    pid_t middle = fork();
     if (middle == 0) {
         close(told[0]);
-        close(gate);
+        close(out->gate);
         run_middle(plan, told[1]);
     }
     int error = middle < 0 ? errno : 0;
     close(told[1]);
-    bool heard = TEMP_FAILURE_RETRY(read(told[0], &pid, sizeof pid)) == (ssize_t)sizeof pid;
+    Report report;
+    bool heard = receive_report(told[0], &report, pidfd) && report.good && *pidfd >= 0;
     close(told[0]);
     if (middle > 0) TEMP_FAILURE_RETRY(waitpid(middle, NULL, 0));
     errno = error;
-    if (!heard || pid <= 0) return -1;
-    *pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    return pid;
+    return heard ? pid_of(*pidfd) : -1;
 }
 
-static pid_t clone_init(Plan *plan, int *pidfd)
+static pid_t clone_init_here(Plan *plan, const Init *out, int *pidfd)
 {
-    struct clone_args args = {
-        .flags = CLONE_PIDFD | clone_flags(&plan->namespaces),
-        .pidfd = (uint64_t)(uintptr_t)pidfd,
-        .exit_signal = SIGCHLD,
-    };
-    if (plan->unified >= 0) {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)plan->unified;
-    }
-    return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    pid_t pid = clone_init(plan, 0, pidfd);
+    if (pid != 0) return pid;
+    close(out->gate);
+    run_init(plan);
 }
 
 static void end_init(const Init *init)
@@ -308,11 +359,9 @@ static bool start(Plan *plan, Init *out, Failure *failure)
         return false;
     }
     int pidfd = -1;
-    pid_t pid = is_mapped(plan) ? spawn_init(plan, out->gate, &pidfd) : clone_init(plan, &pidfd);
-    if (pid == 0) {
-        close(out->gate);
-        run_init(plan);
-    }
+    pid_t pid = is_mapped(plan)                   ? clone_mapped_init(plan, out, &pidfd)
+                : plan->namespaces.outer_pid >= 0 ? clone_init_on_leash(plan, out, &pidfd)
+                                                  : clone_init_here(plan, out, &pidfd);
     int error = errno;
     bool left = leave_for_children(&plan->namespaces, failure);
     if (pid < 0 && error != 0) return fail(failure, error, "make the namespaces");
@@ -352,14 +401,22 @@ static bool open_plan(const Program *program, Plan *plan, Failure *failure)
     return plan->sources != NULL && set_device_policy(program, failure);
 }
 
-bool create_init(const Program *program, const Stdio *stdio, Init *out, Failure *failure)
+bool makes_pid_namespace(const Program *program)
+{
+    const Op *made = program_find(program, OP_NAMESPACES);
+    return made != NULL && (made->fields[0].number & CLONE_NEWPID) != 0;
+}
+
+bool create_init(const Program *program, const Stdio *stdio, const Leash *leash, Init *out,
+                 Failure *failure)
 {
     *out = (Init){.pid = -1, .pidfd = -1, .gate = -1, .master = -1};
     Plan plan = {.program = program, .stdio = *stdio, .unified = -1, .gate = -1};
-    plan.namespaces = (Namespaces){.user = -1, .own_pid = -1, .own_time = -1};
+    plan.namespaces = (Namespaces){.user = -1, .own_pid = -1, .own_time = -1, .outer_pid = -1};
     plan.prepared = (Prepared){-1, -1};
     int pair[2] = {-1, -1};
     bool good = open_plan(program, &plan, failure);
+    if (good && leash != NULL && makes_pid_namespace(program)) plan.namespaces.outer_pid = leash->namespace;
     if (good && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         good = fail(failure, errno, "socketpair");
     if (good) {

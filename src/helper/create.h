@@ -6,6 +6,7 @@
 #ifndef NSLAB_CREATE_H
 #define NSLAB_CREATE_H
 
+#include "leash.h"
 #include "program.h"
 
 #include <sys/types.h>
@@ -27,7 +28,11 @@ typedef struct {
 
 /// Makes init and returns when it waits at its gate: everything that can fail has been done, and the
 /// executable has been found. False and the failure otherwise, with nothing left behind. All descriptors in
-/// `out` are close-on-exec. The caller must be single-threaded. It should have sealed itself (sealed.h).
-bool create_init(const Program *program, const Stdio *stdio, Init *out, Failure *failure);
+/// `out` are close-on-exec. The caller must be single-threaded. It should have sealed itself (sealed.h). A pid
+/// namespace of the container's own is made on the leash, where there is one (NULL: there is none).
+bool create_init(const Program *program, const Stdio *stdio, const Leash *leash, Init *out,
+                 Failure *failure);
+/// True when the program makes a pid namespace, with whose init all processes of the container end.
+bool makes_pid_namespace(const Program *program);
 
 #endif

@@ -23,5 +23,6 @@ bool fail(Failure *out, int error, const char *format, ...)
     if (error != 0) snprintf(out->text + end, sizeof out->text - end, ": %s", strerror(error));
     hide_controls(out->text);
     out->error = error == 0 ? EINVAL : error;
+    out->status = 0;
     return false;
 }

@@ -2,7 +2,8 @@
 // its output into the log and to attached clients, restarts it, probes its health, answers requests
 // (control.h) and writes RUN/state at every change, always after the log. It waits in one place, poll(2) in
 // watch(), and never for the container: what takes time (a grace period, a freezer, a slow client, a probe)
-// is a deadline or a process. Rules of restarting are Docker's.
+// is a deadline or a process. Rules of restarting are Docker's. Its death is the container's (leash.h), and
+// what --rm asks for is done by a process that it starts at the end (run_remover).
 
 #include "monitor.h"
 #include "cgroup-kill.h"
@@ -37,6 +38,7 @@ enum {
     PARTIAL_MS = 100, // how long a piece of a line waits for its end before it is logged
     DEFAULT_GRACE_MS = 10000,
     HANGUP_MS = 200, // how often a terminal that nobody has open is looked at
+    REMOVE_MS = 5000, // how long whoever is attached and wants to remove the container has for it
     CANNOT_START = 128,
 };
 
@@ -45,6 +47,7 @@ typedef struct {
     int dir, listener, signals;
     Program *program;
     ContainerState state;
+    Leash leash;
     Init init;
     bool alive; // init has not been reaped
     Log log;
@@ -54,12 +57,14 @@ typedef struct {
     Clients clients;
     Health health;
     // deadlines, of now_ms(); 0: none
-    uint64_t kill_at, restart_at, freeze_next, freeze_until, hangup_until;
+    uint64_t kill_at, restart_at, freeze_next, freeze_until, hangup_until, remove_at;
     uint64_t started; // now_ms() of the last start
     uint64_t delay;   // the last one before a restart
     uint64_t oom_before;
-    bool stopped; // by hand: no restart
-    bool ending;  // `end`: no more start
+    pid_t remover;    // runs, or 0
+    bool stopped;     // by hand: no restart
+    bool kept;        // `keep`: no removal at its next end
+    bool ending;      // `end`: no more start
 } Monitor;
 
 static const uint64_t no_deadline = UINT64_MAX;
@@ -160,7 +165,8 @@ static bool make_container(Monitor *monitor, Failure *failure)
     bool made = open_stdio(monitor, &stdio);
     if (!made) fail(failure, errno, "make pipes for the output");
     monitor->oom_before = oom_kills(monitor);
-    if (made) made = create_init(monitor->program, &stdio, &monitor->init, failure);
+    if (made && makes_pid_namespace(monitor->program)) made = leash_hold(&monitor->leash, failure);
+    if (made) made = create_init(monitor->program, &stdio, &monitor->leash, &monitor->init, failure);
     close_stdio(&stdio);
     if (!made) {
         close_ends(monitor);
@@ -223,7 +229,7 @@ static void thaw(Monitor *monitor)
 // would live on.
 static void kill_rest(const Monitor *monitor)
 {
-    if ((setting(monitor, OP_NAMESPACES, 0) & CLONE_NEWPID) == 0) kill_cgroups(monitor->program);
+    if (!makes_pid_namespace(monitor->program)) kill_cgroups(monitor->program);
 }
 
 // A frozen process of cgroup v1 dies only once thawed.
@@ -271,6 +277,41 @@ static void drain_outputs(Monitor *monitor)
         log_flush(&monitor->log, &monitor->streams[number]);
     }
     close_ends(monitor);
+}
+
+// `--rm`. The one who is attached is quicker, because it runs already; but it may be killed.
+static void plan_removal(Monitor *monitor)
+{
+    if (program_find(monitor->program, OP_REMOVER) == NULL || monitor->kept || monitor->ending) return;
+    monitor->remove_at = now_ms() + (clients_remove(&monitor->clients) ? REMOVE_MS : 0);
+}
+
+// What the program says that removes the container. It asks us to end, as every `down` does.
+static void run_remover(Monitor *monitor)
+{
+    const Op *op = program_find(monitor->program, OP_REMOVER);
+    monitor->remove_at = 0;
+    if (op == NULL || op->fields[0].count == 0 || monitor->remover > 0) return;
+    monitor->remover = fork();
+    if (monitor->remover != 0) return;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    setsid();
+    umask(022);
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    execve(op->fields[0].list[0], op->fields[0].list, op->fields[1].list);
+    _exit(EXIT_NO_COMMAND);
+}
+
+static void remover_ended(Monitor *monitor, int wait_status)
+{
+    monitor->remover = 0;
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) return;
+    set_error(monitor, "it was to be removed when it had ended, and that failed: nslab rm removes it");
+    write_state(monitor);
 }
 
 static bool should_restart(const Monitor *monitor)
@@ -326,6 +367,8 @@ static void end_run(Monitor *monitor)
     if (again) plan_restart(monitor);
     if (state->health != NULL && !again) state->health = NULL;
     write_state(monitor);
+    // Before the one who is attached is told and goes.
+    if (!again) plan_removal(monitor);
     tell_exit(monitor);
 }
 
@@ -369,6 +412,11 @@ static void reap(Monitor *monitor)
             init_ended(monitor, status);
         } else if (pid == monitor->health.probe && health_ended(&monitor->health, status, &monitor->state)) {
             write_state(monitor);
+        } else if (pid == monitor->leash.pid) {
+            // Somebody killed it, and the container with it.
+            leash_lost(&monitor->leash);
+        } else if (pid == monitor->remover) {
+            remover_ended(monitor, status);
         }
     }
 }
@@ -385,7 +433,8 @@ static void request_start(Monitor *monitor, Client *client)
     if (is_running(monitor)) return client_answer(client, "error the container is running");
     if (monitor->ending) return client_answer(client, "error the container is being removed");
     client->mode = WAITS_START;
-    monitor->stopped = false;
+    monitor->stopped = monitor->kept = false;
+    monitor->remove_at = 0;
     if (monitor->state.status == CREATED) return let_run(monitor);
     monitor->delay = 0;
     monitor->state.restarts = 0;
@@ -404,6 +453,7 @@ static void stop_restarting(Monitor *monitor)
     monitor->restart_at = 0;
     monitor->state.status = EXITED;
     write_state(monitor);
+    plan_removal(monitor);
     tell_exit(monitor);
 }
 
@@ -505,19 +555,36 @@ static void request_wait(const Monitor *monitor, Client *client, const char *whi
     client->mode = next ? WAITS_NEXT : WAITS_EXIT;
 }
 
-// `ok tty` lets the client put its own terminal into raw mode and send its size.
-static void request_attach(Monitor *monitor, Client *client)
+static bool has_word(const char *first, const char *second, const char *word)
 {
-    if (!monitor->alive) return client_answer(client, "error the container is not running");
-    client_answer(client, monitor->init.master >= 0 ? "ok tty" : "ok");
-    if (client->mode != FREE) client_attach(client);
+    return (first != NULL && strcmp(first, word) == 0) || (second != NULL && strcmp(second, word) == 0);
+}
+
+// `attach [next] [removes]`, `next`: also to one that has ended, whose next start shows what it prints.
+// `ok tty` lets the client put its own terminal into raw mode and send its size.
+static void request_attach(Monitor *monitor, Client *client, const char *first, const char *second)
+{
+    if (!monitor->alive && (monitor->ending || !has_word(first, second, "next")))
+        return client_answer(client, "error the container is not running");
+    bool has_terminal = program_find(monitor->program, OP_TERMINAL) != NULL;
+    client_answer(client, has_terminal ? "ok tty" : "ok");
+    if (client->mode == FREE) return;
+    client->removes = has_word(first, second, "removes");
+    client_attach(client);
+}
+
+static void request_keep(Monitor *monitor, Client *client)
+{
+    monitor->kept = true;
+    monitor->remove_at = 0;
+    client_answer(client, "ok");
 }
 
 static void request_end(Monitor *monitor, Client *client)
 {
     client->mode = ENDING;
     monitor->ending = true;
-    monitor->restart_at = 0;
+    monitor->restart_at = monitor->remove_at = 0;
     if (monitor->alive) kill_all(monitor);
 }
 
@@ -533,7 +600,8 @@ static void handle_request(Monitor *monitor, Client *client, char *text)
     if (strcmp(verb, "pause") == 0) return request_pause(monitor, client);
     if (strcmp(verb, "unpause") == 0) return request_unpause(monitor, client);
     if (strcmp(verb, "wait") == 0) return request_wait(monitor, client, first);
-    if (strcmp(verb, "attach") == 0) return request_attach(monitor, client);
+    if (strcmp(verb, "attach") == 0) return request_attach(monitor, client, first, second);
+    if (strcmp(verb, "keep") == 0) return request_keep(monitor, client);
     if (strcmp(verb, "end") == 0) return request_end(monitor, client);
     client_answer(client, "error unknown request");
 }
@@ -609,6 +677,7 @@ static int next_timeout(Monitor *monitor)
     uint64_t first = no_deadline;
     earlier(&first, monitor->kill_at);
     earlier(&first, monitor->restart_at);
+    earlier(&first, monitor->remove_at);
     earlier(&first, monitor->freeze_next);
     earlier(&first, may_probe(monitor) ? monitor->health.next : 0);
     earlier(&first, monitor->hangup_until);
@@ -634,6 +703,7 @@ static void meet_deadlines(Monitor *monitor)
         monitor->state.restarts++;
         restart(monitor);
     }
+    if (is_due(monitor->remove_at)) run_remover(monitor);
     if (is_due(monitor->freeze_next)) continue_pause(monitor);
     if (is_due(monitor->hangup_until)) monitor->hangup_until = 0;
     if (is_due(monitor->health.next) && may_probe(monitor))
@@ -749,6 +819,14 @@ _Noreturn static void report_and_exit(int report, const char *text)
     _exit(EXIT_HOST);
 }
 
+// `error[127] TEXT` where the command is not there or is no program.
+_Noreturn static void report_failure(int report, const Failure *failure)
+{
+    if (failure->status == 0) report_and_exit(report, failure->text);
+    dprintf(report, "error[%d] %s", failure->status, failure->text);
+    _exit(EXIT_HOST);
+}
+
 static int open_signals(void)
 {
     sigset_t set;
@@ -767,6 +845,7 @@ static void leave_caller(void)
 {
     setsid();
     umask(077);
+    (void)!chdir("/");
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
         dup2(null, fd);
@@ -789,6 +868,7 @@ static void end_monitor(Monitor *monitor)
         monitor->state.status = EXITED;
         write_state(monitor);
     }
+    leash_release(&monitor->leash);
     // Whoever asks from now on is told by the state, not by a socket that nobody reads.
     unlinkat(monitor->dir, "control", 0);
     clients_answer(&monitor->clients, ENDING, "ok");
@@ -800,6 +880,7 @@ void run_monitor(const char *path, bool held, int report)
     // Its large parts stay untouched until they are needed.
     static Monitor monitor;
     monitor.path = path;
+    monitor.leash.namespace = -1;
     monitor.outputs[0] = monitor.outputs[1] = monitor.input = -1;
     monitor.log.fd = monitor.health.output = -1;
     monitor.streams[0].name = "stdout";
@@ -814,7 +895,8 @@ void run_monitor(const char *path, bool held, int report)
     Failure failure;
     if (!make_container(&monitor, &failure)) {
         unlinkat(monitor.dir, "control", 0);
-        report_and_exit(report, failure.text);
+        leash_release(&monitor.leash);
+        report_failure(report, &failure);
     }
     if (held) {
         write_state(&monitor);

@@ -90,7 +90,7 @@ static bool open_joined(const Program *program, Namespaces *out, Failure *failur
 
 bool open_namespaces(const Program *program, Namespaces *out, Failure *failure)
 {
-    *out = (Namespaces){.user = -1, .own_pid = -1, .own_time = -1};
+    *out = (Namespaces){.user = -1, .own_pid = -1, .own_time = -1, .outer_pid = -1};
     out->fds = xcalloc(program->count + 1, sizeof *out->fds);
     out->fds[0] = -1;
     if (check_wishes(program, out, failure) && open_joined(program, out, failure) &&
@@ -108,14 +108,17 @@ void close_namespaces(Namespaces *namespaces)
     if ((namespaces->made & CLONE_NEWUSER) != 0 && namespaces->user >= 0) close(namespaces->user);
     if (namespaces->own_pid >= 0) close(namespaces->own_pid);
     if (namespaces->own_time >= 0) close(namespaces->own_time);
-    *namespaces = (Namespaces){.user = -1, .own_pid = -1, .own_time = -1};
+    *namespaces = (Namespaces){.user = -1, .own_pid = -1, .own_time = -1, .outer_pid = -1};
 }
 
 static bool join_for_children(const Program *program, Namespaces *namespaces, Failure *failure)
 {
-    if ((namespaces->joined & CLONE_NEWPID) == 0) return true;
+    bool joins = (namespaces->joined & CLONE_NEWPID) != 0;
+    if (!joins && namespaces->outer_pid < 0) return true;
     namespaces->own_pid = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
     if (namespaces->own_pid < 0) return fail(failure, errno, "/proc/self/ns/pid");
+    if (!joins && setns(namespaces->outer_pid, CLONE_NEWPID) < 0)
+        return fail(failure, errno, "enter the pid namespace of the leash");
     const int *fd = namespaces->fds;
     for (const Op *op = NULL; (op = program_next(program, OP_JOIN, op)) != NULL; fd++) {
         if (op->fields[0].number == CLONE_NEWPID && setns(*fd, CLONE_NEWPID) < 0)

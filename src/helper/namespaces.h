@@ -14,6 +14,7 @@ typedef struct {
     int user;        // the user namespace, new or joined; -1: there is none
     int own_pid;     // where the parent goes back to, -1 when it has not moved
     int own_time;
+    int outer_pid; // in which a new pid namespace is made, -1: in the parent's own; not ours to close
 } Namespaces;
 
 /// Checks the program's wishes, opens what it joins, and makes the user namespace if it is to be a new one.
@@ -21,7 +22,8 @@ bool open_namespaces(const Program *program, Namespaces *out, Failure *failure);
 void close_namespaces(Namespaces *namespaces);
 
 /// In the parent: what only takes effect on children (pid and time). Undo it with leave_for_children() after
-/// the clone.
+/// the clone. Where a pid namespace is to be made inside of another, only a child can make it (clone(2),
+/// EINVAL).
 bool enter_for_children(const Program *program, Namespaces *namespaces, Failure *failure);
 bool leave_for_children(Namespaces *namespaces, Failure *failure);
 

@@ -121,9 +121,11 @@ bool find_executable(const Program *ops, Failure *failure)
     if (error == ENOENT && strchr(name, '/') == NULL) {
         fail_op(failure, op, 0, "%s: executable file not found in $PATH", name);
         failure->error = ENOENT;
-        return false;
+    } else {
+        fail_op(failure, op, error, "%s", name);
     }
-    return fail_op(failure, op, error, "%s", name);
+    failure->status = error == ENOENT || error == ENOTDIR ? EXIT_NO_COMMAND : EXIT_CANNOT_EXEC;
+    return false;
 }
 
 bool set_oom_score(const Program *ops, Failure *failure)

@@ -24,6 +24,7 @@ enum {
     OP_FREEZER = 7, // text directory, u32 version
     OP_CGROUP = 8,  // text directory; flag CGROUP_FLAG_V2
     OP_DEVICES = 9, // text cgroup2 directory, bytes of eBPF instructions
+    OP_REMOVER = 14, // list argv, list env: run when the container has ended for good
     // init's namespaces
     OP_NAMESPACES = 10,   // u32 CLONE_NEW*
     OP_JOIN = 11,         // u32 CLONE_NEW*, text path

@@ -79,7 +79,7 @@ int verb_run_once(int argc, char **argv)
     if (argc == 3 && inside == NULL) give_up(&failure);
     Init init;
     const Stdio stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-    if (!create_init(program, &stdio, &init, &failure)) give_up(&failure);
+    if (!create_init(program, &stdio, NULL, &init, &failure)) give_up(&failure);
     if (*init.warning != '\0') warn("%s", init.warning);
     if (TEMP_FAILURE_RETRY(write(init.gate, "", 1)) != 1) die_errno("start");
     close(init.gate);

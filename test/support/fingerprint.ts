@@ -173,13 +173,18 @@ function netnsOf(pid: string): string {
   }
 }
 
+/** linux/sched.h. */
+const PF_EXITING = 0x4;
+
 function readProcess(name: string): Process[] {
   try {
     // proc_pid_stat(5): "pid (comm) state ppid ...", and comm may have anything in it.
     const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
     const end = stat.lastIndexOf(')');
-    const [state, parent] = stat.slice(end + 2).split(' ');
-    if (state === 'Z' || state === 'X') return [];
+    const [state, parent, , , , , flags] = stat.slice(end + 2).split(' ');
+    // Exiting, too: the init of a pid namespace stays so until its last zombie is buried, and a machine whose process 1 is no init
+    // buries none.
+    if (state === 'Z' || state === 'X' || (Number(flags) & PF_EXITING) !== 0) return [];
     const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
     return [{ pid: Number(name), parent: Number(parent), line: `${stat.slice(0, end + 1)} ${command}` }];
   } catch {
