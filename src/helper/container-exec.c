@@ -1,12 +1,13 @@
 // See container-exec.h. The caller's process stays outside: it owns the caller's terminal, passes on what is
 // typed, signals and the size of the window, and gives no terminal of the host's into the container
-// (CVE-2017-5226): where stdin and stdout are one, the command gets one from the container's devpts,
-// elsewhere each that is one is copied through a pipe.
+// (CVE-2017-5226): where stdin and stdout are one, or -t asks for it, the command gets one from the
+// container's devpts, elsewhere each that is one is copied through a pipe.
 
 #include "container-exec.h"
 #include "container-spawn.h"
 #include "container-state.h"
 #include "node.h"
+#include "process.h"
 #include "raw-terminal.h"
 #include "sealed.h"
 #include "user.h"
@@ -90,6 +91,34 @@ static void set_user(Program *ops, const User *user)
     set_variable(ops, xasprintf("HOME=%s", user->home));
 }
 
+static void drop_op(Program *ops, uint16_t code)
+{
+    for (uint32_t i = 0; i < ops->count; i++) {
+        if (ops->ops[i].code == code) ops->ops[i].code = 0;
+    }
+}
+
+// All that this machine gives, whatever the container has: become() keeps of these what it holds itself.
+static void lift_limits(Program *ops)
+{
+    Op *caps = op_of(ops, OP_CAPS, "CAPS");
+    for (int set = 0; set < 3; set++)
+        caps->fields[set].number = UINT64_MAX;
+    drop_op(ops, OP_SECCOMP);
+    drop_op(ops, OP_NO_NEW_PRIVS);
+}
+
+// Nobody will see what it says later, so what can be known now is said now.
+static void let_go(Program *ops)
+{
+    Failure failure;
+    if (!find_executable(ops, &failure)) {
+        dprintf(STDERR_FILENO, "nslab: %s\n", failure.text);
+        _exit(failure.status == 0 ? EXIT_CANNOT_EXEC : failure.status);
+    }
+    if (dup2(STDIN_FILENO, STDERR_FILENO) < 0) _exit(EXIT_CANNOT_EXEC);
+}
+
 // What a container's own file says, if it is there to be run.
 static char *find_shell(const Program *ops, const User *chosen)
 {
@@ -116,6 +145,8 @@ static void adapt_ops(Program *ops, void *argument)
     }
     for (size_t i = 0; i < options->env_count; i++)
         set_variable(ops, options->env[i]);
+    if (options->privileged) lift_limits(ops);
+    if (options->detach) let_go(ops);
     if (!wish->shell) return;
     char **argv = xcalloc(3, sizeof *argv);
     argv[0] = find_shell(ops, options->user == NULL ? NULL : &user);
@@ -246,26 +277,83 @@ _Noreturn static void end_like(pid_t pid)
     exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
+// Without flags the command has a terminal when we have one, as everywhere in nslab; given, they decide.
+static bool wants_terminal(const Options *options)
+{
+    if (options->tty || options->interactive) return options->tty;
+    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+static bool wants_input(const Options *options)
+{
+    return options->interactive || !options->tty;
+}
+
+static void spawn(int pidfd, Program *ops, const SpawnOptions *options, Spawned *out)
+{
+    Failure failure;
+    if (!spawn_in_container(pidfd, ops, options, out, &failure))
+        die(EXIT_CANNOT_EXEC, "EXEC_FAILED", NULL, "%s", failure.text);
+}
+
+// Stays until the command ends, as its parent: a zombie that nobody waits for would keep the container from
+// ending (pid_namespaces(7)), and not every machine's process 1 waits for others' children.
+_Noreturn static void keep_detached(pid_t pid, int told)
+{
+    (void)!write(told, "", 1);
+    cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    (void)!chdir("/");
+    close_range(STDERR_FILENO + 1, ~0U, 0);
+    (void)TEMP_FAILURE_RETRY(waitpid(pid, NULL, 0));
+    _exit(0);
+}
+
+// It says on stderr why it cannot run, and has only /dev/null from then on.
+_Noreturn static void run_detached(int pidfd, Program *ops, Wish *wish)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) die_errno("make a pipe");
+    pid_t keeper = fork();
+    if (keeper < 0) die_errno("fork");
+    if (keeper > 0) {
+        char byte;
+        close(ends[1]);
+        if (TEMP_FAILURE_RETRY(read(ends[0], &byte, 1)) == 1) exit(0);
+        end_like(keeper);
+    }
+    setsid();
+    SpawnOptions options = {
+        .stdio = {-1, -1, STDERR_FILENO}, .prepare = adapt_ops, .argument = wish, .outlives = true};
+    Spawned spawned;
+    spawn(pidfd, ops, &options, &spawned);
+    if (!spawned.prepared) end_like(spawned.pid);
+    keep_detached(spawned.pid, ends[1]);
+}
+
 _Noreturn static void run_in(int pidfd, Program *ops, Wish *wish)
 {
     static Relay relay;
+    const Options *chosen = wish->options;
     relay = (Relay){.in = {-1, -1, 0, 0, ""}, .out = {-1, -1, 0, 0, ""}, .err = {-1, -1, 0, 0, ""}};
+    relay.has_terminal = wants_terminal(chosen);
+    if (chosen->tty && chosen->interactive && !isatty(STDIN_FILENO) && !chosen->detach)
+        die(EXIT_BUG, "EXEC_FAILED", "leave out -t", "standard input is no terminal");
+    if (chosen->detach) run_detached(pidfd, ops, wish);
     relay.signals = open_signals();
-    relay.has_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     struct winsize size = terminal_size();
     SpawnOptions options = {.stdio = {-1, -1, STDERR_FILENO}, .prepare = adapt_ops, .argument = wish};
     if (relay.has_terminal) {
         options.size = &size;
         if (!has_variable(ops, "TERM=")) set_variable(ops, xstrdup("TERM=xterm"));
     } else {
-        options.stdio[0] = open_way(STDIN_FILENO, &relay.in);
+        if (wants_input(chosen)) options.stdio[0] = open_way(STDIN_FILENO, &relay.in);
         options.stdio[1] = open_way(STDOUT_FILENO, &relay.out);
         options.stdio[2] = open_way(STDERR_FILENO, &relay.err);
     }
-    Failure failure;
     Spawned spawned;
-    if (!spawn_in_container(pidfd, ops, &options, &spawned, &failure))
-        die(EXIT_CANNOT_EXEC, "EXEC_FAILED", NULL, "%s", failure.text);
+    spawn(pidfd, ops, &options, &spawned);
     for (int fd = 0; fd <= STDERR_FILENO; fd++) {
         // Ours no more: the reader of a pipe must see its end.
         if (!relay.has_terminal && options.stdio[fd] > STDERR_FILENO) close(options.stdio[fd]);
@@ -275,10 +363,10 @@ _Noreturn static void run_in(int pidfd, Program *ops, Wish *wish)
     // No master although there was to be one: adapt_ops() has said why, and its status follows.
     if (spawned.master >= 0) {
         fcntl(spawned.master, F_SETFL, O_NONBLOCK);
-        relay.in.from = STDIN_FILENO;
+        relay.in.from = wants_input(chosen) ? STDIN_FILENO : -1;
         relay.in.to = relay.out.from = spawned.master;
         relay.out.to = STDOUT_FILENO;
-        (void)make_terminal_raw();
+        if (wants_input(chosen) && isatty(STDIN_FILENO)) (void)make_terminal_raw();
     }
     run_relay(&relay);
     end_like(spawned.pid);
@@ -321,8 +409,8 @@ void exec_in_container(const Command *command, const Options *options, char **wo
         if (node.labs_fd >= 0) close(node.labs_fd);
         return;
     }
-    char *environment[] = {NULL};
-    seal_self(words, environment);
+    // What `-e NAME` found, to be found again; nothing else of the caller's.
+    seal_self(words, options->env);
     int pidfd = open_init(&state, node.name);
     cleanup_free char *path = xasprintf("/proc/self/fd/%d/exec", dir);
     Failure failure;

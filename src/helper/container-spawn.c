@@ -26,7 +26,7 @@
 enum { EXIT_SETUP = 125, REPORT_FD = 3, PIDFD_FD = 4, FIRST_FREE_FD = 5, HIGH_FD = 64 };
 
 typedef struct {
-    enum { REPORT_PID, REPORT_MASTER, REPORT_FAILURE } kind;
+    enum { REPORT_PID, REPORT_PREPARED, REPORT_MASTER, REPORT_FAILURE } kind;
     pid_t pid;
     Failure failure;
 } Report;
@@ -109,10 +109,11 @@ static void open_terminal(const struct winsize *size, uid_t owner)
 _Noreturn static void run_inside(Program *ops, const SpawnOptions *options)
 {
     close(PIDFD_FD);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!options->outlives) prctl(PR_SET_PDEATHSIG, SIGKILL);
     // No terminal of the caller's is left to put characters into (CVE-2017-5226).
     if (setsid() < 0) report_errno("start a session");
     if (options->prepare != NULL) options->prepare(ops, options->argument);
+    send_report(&(Report){.kind = REPORT_PREPARED}, -1);
     const Op *user = program_find(ops, OP_USER);
     if (options->size != NULL) open_terminal(options->size, user == NULL ? 0 : (uid_t)user->fields[0].number);
     become(ops);
@@ -170,6 +171,7 @@ bool spawn_in_container(int pidfd, Program *ops, const SpawnOptions *options, Sp
     int passed;
     for (Report report; !failed && receive_report(ends[0], &report, &passed);) {
         if (report.kind == REPORT_PID) out->pid = report.pid;
+        if (report.kind == REPORT_PREPARED) out->prepared = true;
         if (report.kind == REPORT_MASTER) out->master = passed;
         if (report.kind == REPORT_FAILURE) *failure = report.failure, failed = true;
     }

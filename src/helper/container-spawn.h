@@ -16,15 +16,17 @@ typedef struct {
     /// cannot do it says on stderr, and exits.
     void (*prepare)(Program *ops, void *argument);
     void *argument;
+    bool outlives; // it goes on when the caller has ended
 } SpawnOptions;
 
 typedef struct {
     pid_t pid;  // a child of the caller, to be waited for
     int master; // of the terminal, or -1
+    bool prepared; // prepare() has returned; otherwise its exit status follows
 } Spawned;
 
 /// The pidfd is that of the container's init, checked against its start time. The process dies with the
-/// caller.
+/// caller, unless it outlives it.
 bool spawn_in_container(int pidfd, Program *ops, const SpawnOptions *options, Spawned *out, Failure *failure);
 
 #endif

@@ -9,9 +9,9 @@
 
 static const Command command = {
     .verb = "exec",
-    .usage = "nslab exec [--lab LAB] [-w DIR] [-e NAME=VALUE]... [-u USER[:GROUP]] NODE [--] COMMAND "
-             "[ARGUMENT...]",
-    .letters = "lweu",
+    .usage = "nslab exec [--lab LAB] [-itd] [-w DIR] [-e NAME=VALUE]... [-u USER[:GROUP]] [--privileged] "
+             "NODE [--] COMMAND [ARGUMENT...]",
+    .letters = "lweuitdp",
 };
 
 // execvp(3) looks in PATH, and runs a script without #! with sh, as every shell does.
@@ -36,6 +36,11 @@ int verb_exec(int argc, char **argv)
     parse_options(&command, argc, argv, &options);
     if (options.rest_count == 0) die_usage(&command, "the command is missing");
     exec_in_container(&command, &options, argv, false);
+    // -i and -t are what it has in any case: the caller's own input and terminal.
+    if (options.detach || options.privileged) {
+        die_usage(&command, "%s is for containers, and %s is a bare namespace",
+                  options.detach ? "--detach" : "--privileged", quoted(options.node));
+    }
     enter(&command, &options, NULL);
     run_command(options.rest);
 }

@@ -11,10 +11,12 @@ typedef struct {
     const char *name;
 } OptionName;
 
-// `letter` is what Command.letters lists; `-l` itself is not offered, `--lab` is.
+// `letter` is what Command.letters lists; of those in `long_only` the letter itself is not offered.
 static const OptionName option_names[] = {
-    {'l', "lab"}, {'w', "workdir"}, {'e', "env"}, {'u', "user"}, {'h', "help"},
+    {'l', "lab"},         {'w', "workdir"}, {'e', "env"},    {'u', "user"},       {'h', "help"},
+    {'i', "interactive"}, {'t', "tty"},     {'d', "detach"}, {'p', "privileged"},
 };
+static const char long_only[] = "lp", without_value[] = "hitdp";
 
 void die_usage(const Command *command, const char *format, ...)
 {
@@ -32,10 +34,14 @@ static bool takes(const Command *command, char letter)
     return letter == 'h' || strchr(command->letters, letter) != NULL;
 }
 
+// NAME alone is the caller's own, and nothing where that is not set, as with Docker.
 static void add_env(const Command *command, Options *out, char *word)
 {
-    if (*word == '=' || strchr(word, '=') == NULL) {
-        die_usage(command, "--env wants NAME=VALUE, not %s", quoted(word));
+    if (*word == '=') die_usage(command, "--env wants NAME=VALUE or NAME, not %s", quoted(word));
+    if (strchr(word, '=') == NULL) {
+        const char *value = getenv(word);
+        if (value == NULL) return;
+        word = xasprintf("%s=%s", word, value);
     }
     out->env = xreallocarray(out->env, out->env_count + 2, sizeof *out->env);
     out->env[out->env_count++] = word;
@@ -61,24 +67,50 @@ _Noreturn static void print_help(const Command *command)
     exit(fflush(stdout) == 0 ? 0 : EXIT_BUG);
 }
 
-// Splits `-wDIR`, `-w`, `--workdir=DIR`, `--workdir` into letter and value; value is NULL when it is the next
-// word.
-static char option_letter(const Command *command, char *word, char **value)
+static void set_flag(const Command *command, Options *out, char letter)
 {
-    if (word[1] != '-') {
-        *value = word[2] == '\0' ? NULL : word + 2;
-        if (word[1] != 'l' && takes(command, word[1])) return word[1];
-        die_usage(command, "unknown option %s", quoted(word));
-    }
+    if (letter == 'h') print_help(command);
+    if (letter == 'i') out->interactive = true;
+    if (letter == 't') out->tty = true;
+    if (letter == 'd') out->detach = true;
+    if (letter == 'p') out->privileged = true;
+}
+
+static bool has_value(char letter)
+{
+    return strchr(without_value, letter) == NULL;
+}
+
+// `--workdir=DIR`, `--workdir`, `--tty`. Returns the letter; the value is NULL when there is none in the
+// word.
+static char long_letter(const Command *command, char *word, char **value)
+{
     for (size_t i = 0; i < sizeof option_names / sizeof *option_names; i++) {
         size_t length = strlen(option_names[i].name);
         if (strncmp(word + 2, option_names[i].name, length) != 0 || !takes(command, option_names[i].letter))
             continue;
         if (word[2 + length] != '\0' && word[2 + length] != '=') continue;
         *value = word[2 + length] == '=' ? word + 3 + length : NULL;
-        return option_names[i].letter;
+        if (*value == NULL || has_value(option_names[i].letter)) return option_names[i].letter;
     }
     die_usage(command, "unknown option %s", quoted(word));
+}
+
+// `-wDIR`, `-w`, `-it`, `-itw DIR`: sets those without a value. Returns the letter of the one that has one,
+// or 0.
+static char short_letters(const Command *command, Options *out, char *word, char **value)
+{
+    *value = NULL;
+    for (char *letter = word + 1; *letter != '\0'; letter++) {
+        if (strchr(long_only, *letter) != NULL || !takes(command, *letter))
+            die_usage(command, "unknown option %s", quoted(word));
+        if (has_value(*letter)) {
+            if (letter[1] != '\0') *value = letter + 1;
+            return *letter;
+        }
+        set_flag(command, out, *letter);
+    }
+    return 0;
 }
 
 void parse_options(const Command *command, int argc, char **argv, Options *out)
@@ -91,10 +123,12 @@ void parse_options(const Command *command, int argc, char **argv, Options *out)
             break;
         }
         char *value;
-        char letter = option_letter(command, argv[i], &value);
-        if (letter == 'h') {
-            if (value != NULL) die_usage(command, "unknown option %s", quoted(argv[i]));
-            print_help(command);
+        char letter = argv[i][1] == '-' ? long_letter(command, argv[i], &value)
+                                        : short_letters(command, out, argv[i], &value);
+        if (letter == 0) continue;
+        if (!has_value(letter)) {
+            set_flag(command, out, letter);
+            continue;
         }
         if (value == NULL) {
             if (i + 1 >= argc) die_usage(command, "%s wants a value", quoted(argv[i]));

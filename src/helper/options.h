@@ -11,6 +11,7 @@ typedef struct {
     const char *lab;     // NULL: look in all labs
     const char *workdir; // NULL: stay where the caller is
     const char *user;    // NULL: stay who the caller is
+    bool interactive, tty, detach, privileged; // of `exec`
     char **env;          // K=V words in the order given, NULL at the end
     size_t env_count;
     const char *node;
@@ -18,7 +19,8 @@ typedef struct {
     int rest_count;
 } Options;
 
-/// What a verb says about itself: its usage line, and the letters of the options it takes ("lweu").
+/// What a verb says about itself: its usage line, and the letters of the options it takes
+/// ("lweu", and i, t, d, p, which have no value).
 typedef struct {
     const char *verb;
     const char *usage;
