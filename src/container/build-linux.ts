@@ -6,7 +6,8 @@ import { parseDevice } from '../model/container-text.ts';
 import type { IdMaps } from '../model/userns.ts';
 import { defaultDeviceRules, hostSecrets, maskedPaths, readonlyPaths } from './defaults.ts';
 import type { BuildHost, ContainerNode } from './host.ts';
-import { bytesOf, must } from './options.ts';
+import { buildLimits } from './limits.ts';
+import { must } from './options.ts';
 import type { Device, DeviceRule, Linux, Mount, Namespace, Resources } from './runtime-spec.ts';
 
 type LinuxInput = {
@@ -23,7 +24,10 @@ export function buildLinux(input: LinuxInput): Linux {
   const devices = buildDevices(options, host);
   const sysctl = buildSysctls(node);
   return {
-    namespaces: [...buildNamespaces(node, host), ...(maps === undefined ? [] : [userNamespace(node, host)])],
+    namespaces: [
+      ...buildNamespaces(node, options, host),
+      ...(maps === undefined ? [] : [userNamespace(node, host)]),
+    ],
     ...(maps === undefined ? {} : { uidMappings: maps.uid, gidMappings: maps.gid }),
     ...(devices.length === 0 || maps !== undefined ? {} : { devices: devices.map(({ device }) => device) }),
     cgroupsPath: `/nslab/${host.lab}/${node.name}`,
@@ -35,8 +39,14 @@ export function buildLinux(input: LinuxInput): Linux {
 }
 
 /** The network one is there with its wires; without a path of it the container is in the machine's own. */
-function buildNamespaces({ place }: ContainerNode, host: BuildHost): Namespace[] {
-  const own = (['pid', 'mount', 'uts', 'ipc', 'cgroup'] as const).map((type) => ({ type }));
+function buildNamespaces(
+  { place }: ContainerNode,
+  { pid, ipc }: ContainerOptions,
+  host: BuildHost,
+): Namespace[] {
+  const all = ['pid', 'mount', 'uts', 'ipc', 'cgroup'] as const;
+  const shared = new Set<string>([...(pid === 'host' ? ['pid'] : []), ...(ipc === 'host' ? ['ipc'] : [])]);
+  const own = all.filter((type) => !shared.has(type)).map((type) => ({ type }));
   return place === null ? own : [...own, { type: 'network', path: host.netnsPath(place) }];
 }
 
@@ -73,22 +83,13 @@ export function deviceMounts(options: ContainerOptions, host: BuildHost): Mount[
   });
 }
 
-const CPU_PERIOD = 100_000;
-
 function buildResources(options: ContainerOptions, devices: readonly AllowedDevice[]): Resources {
-  const limit = bytesOf(options.memory);
-  const processors = options.cpu ?? options.cpus;
   return {
     devices:
       options.privileged === true
         ? [{ allow: true, access: 'rwm' }]
         : [...defaultDeviceRules, ...devices.map(deviceRule)],
-    // Docker's: as much swap as memory.
-    ...(limit === undefined ? {} : { memory: { limit, swap: 2 * limit } }),
-    ...(processors === undefined
-      ? {}
-      : { cpu: { quota: Math.round(Number(processors) * CPU_PERIOD), period: CPU_PERIOD } }),
-    ...(options.pids === undefined ? {} : { pids: { limit: options.pids > 0 ? options.pids : -1 } }),
+    ...buildLimits(options),
   };
 }
 

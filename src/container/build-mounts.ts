@@ -31,7 +31,9 @@ export function buildMounts({ options, host, hostname, isHostRootfs, maps }: Mou
   const targets = new Set(own.map(({ destination }) => destination));
   const { mounts: etc, files } = etcMounts(host, hostname);
   const defaults = [
-    ...defaultMounts(bytesOf(options.shm_size) ?? DEFAULT_SHM_SIZE).map((mount) => withinMap(mount, maps)),
+    ...defaultMounts(bytesOf(options.shm_size) ?? DEFAULT_SHM_SIZE).map((mount) =>
+      asShared(withinMap(mount, maps), options),
+    ),
     ...(isHostRootfs ? hostTmpfs : []),
     ...etc,
   ];
@@ -66,6 +68,13 @@ function isReplaced(destination: string, targets: ReadonlySet<string>): boolean 
 function withinMap(mount: Mount, maps: IdMaps | undefined): Mount {
   if (mount.type !== 'devpts' || maps === undefined || mapId(maps.gid, TTY_GROUP) !== undefined) return mount;
   return { ...mount, options: mount.options.filter((word) => word !== `gid=${TTY_GROUP}`) };
+}
+
+/** The machine's shared memory goes with its IPC namespace; of an mqueue each mount shows the namespace it is made in. */
+function asShared(mount: Mount, { ipc }: ContainerOptions): Mount {
+  const { destination } = mount;
+  if (ipc !== 'host' || destination !== '/dev/shm') return mount;
+  return { destination, type: 'bind', source: destination, options: ['bind', 'rprivate'] };
 }
 
 function asPrivileged(mount: Mount, { privileged }: ContainerOptions): Mount {

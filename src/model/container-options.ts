@@ -28,6 +28,10 @@ export type ContainerOptions = {
   readonly cpu?: string | number;
   readonly cpus?: string | number;
   readonly memory?: Quantity;
+  readonly memory_swap?: Quantity;
+  readonly memory_reservation?: Quantity;
+  readonly cpu_shares?: number;
+  readonly cpuset?: string | number;
   readonly pids?: number;
   readonly init?: boolean;
   readonly tty?: boolean;
@@ -40,6 +44,8 @@ export type ContainerOptions = {
     | readonly string[]
     | Readonly<Record<string, { readonly condition?: string | undefined } | null>>;
   readonly network_mode?: string;
+  readonly ipc?: string;
+  readonly pid?: string;
   readonly userns?: UsernsOption;
   readonly read_only?: boolean;
   readonly shm_size?: Quantity;

@@ -72,6 +72,10 @@ class Checker {
     if (file.cpu !== undefined && file.cpus !== undefined)
       this.fail('cpus', '`cpus` is another word for `cpu`; one is enough');
     this.size(file.memory, ['memory']);
+    this.size(file.memory_reservation, ['memory_reservation']);
+    this.swap();
+    this.cpuset();
+    this.namespaces();
     this.size(file.shm_size, ['shm_size']);
     this.duration(file.stop_grace_period, ['stop_grace_period']);
     this.healthcheck();
@@ -113,6 +117,35 @@ class Checker {
   private duration(value: string | number | undefined, steps: Path): void {
     if (value !== undefined)
       readUnit(parseDuration(value), { report: this.lab.report, path: this.at(...steps) });
+  }
+
+  private swap(): void {
+    const { memory, memory_swap: swap } = this.node.file;
+    if (swap === undefined) return;
+    if (memory === undefined) {
+      this.fail('memory_swap', '`memory_swap` is memory and swap together, and `memory` is missing');
+      return;
+    }
+    if (String(swap) === '-1') return;
+    const place = { report: this.lab.report, path: this.at('memory_swap') };
+    const both = readUnit(parseSize(swap), place);
+    const alone = parseSize(memory);
+    if (both !== undefined && alone.ok && both < alone.value)
+      this.fail('memory_swap', `memory and swap together (${swap}) are less than memory alone (${memory})`);
+  }
+
+  private cpuset(): void {
+    const { cpuset } = this.node.file;
+    if (cpuset === undefined || /^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$/.test(String(cpuset))) return;
+    this.fail('cpuset', `${quote(String(cpuset))} is not a list of processors`, 'as 0-1 or 0,2');
+  }
+
+  private namespaces(): void {
+    for (const key of ['ipc', 'pid'] as const) {
+      const value = this.node.file[key];
+      if (value === undefined || value === 'host' || value === 'private') continue;
+      this.fail(key, `${quote(value)} is not a value of ${key}`, 'host, or private as it is by default');
+    }
   }
 
   private processors(value: string | number | undefined, key: string): void {

@@ -145,7 +145,7 @@ const ipcKeys = /^(kernel\.(msg[a-z_]*|sem[a-z_]*|shm[a-z_]*)|fs\.mqueue\..+)$/;
 
 function isOfNamespace(node: DraftNode, key: string): boolean {
   if (node.place === null || key.startsWith('net.')) return true;
-  return node.kind === 'container' && ipcKeys.test(key);
+  return node.kind === 'container' && node.file.ipc !== 'host' && ipcKeys.test(key);
 }
 
 /** The node's further lines of /etc/hosts: those of `defaults` first. */

@@ -102,6 +102,15 @@ export const containerKeys = {
   cpu: key(textOrNumber, 'Processors, as a number.', [0.5]),
   cpus: key(textOrNumber, "Compose's word for `cpu`."),
   memory: key(quantity(), 'Memory limit.', ['64MB']),
+  cpu_shares: key(
+    integer(2, 262_144),
+    'Weight against other containers when processors are short; 1024 is normal.',
+  ),
+  cpuset: key(textOrNumber, 'The processors it may run on.', ['0-1', '0,2']),
+  memory_swap: key(quantity(), 'Memory and swap together, -1 for no limit. Twice `memory` by default.', [
+    '128MB',
+  ]),
+  memory_reservation: key(quantity(), 'What it is left when memory is short.', ['32MB']),
   pids: key(v.pipe(v.number(), v.integer()), 'Most processes at a time.'),
   init: key(v.boolean(), 'Run a small init as process 1.'),
   tty: key(v.boolean(), 'Give the command a terminal.'),
@@ -112,6 +121,8 @@ export const containerKeys = {
   healthcheck: key(healthcheck, 'How to see that the container works.'),
   depends_on: key(dependsOn, 'Nodes that start before this one.', [['db']]),
   network_mode: key(v.string(), 'none, host, bridge or container:NAME.'),
+  ipc: key(v.string(), '`host` for System V queues and /dev/shm of the machine; its own by default.'),
+  pid: key(v.string(), '`host` for all processes of the machine; its own by default.'),
   userns: key(
     either(
       v.string(),

@@ -74,6 +74,47 @@ export function createCgroup(path: string, resources: Resources, host: CgroupHos
   }
 }
 
+/**
+ * Changes limits of a container that has its groups already; what is not given stays. Returns warnings.
+ * @throws CONTAINER_CGROUP
+ */
+export function updateCgroup(
+  path: string,
+  limits: Omit<Resources, 'devices'>,
+  { hierarchies, handedDown: file }: CgroupHost,
+): readonly string[] {
+  const parts = partsOf(path);
+  const writes = writesFor({ ...limits, devices: [] }, hierarchies);
+  try {
+    const { v2 } = hierarchies;
+    if (v2 !== undefined) {
+      const wanted = new Set(
+        writes.map(({ controller }) => controller).filter((name) => v2.controllers.includes(name)),
+      );
+      withHandedDown(file, (root) => {
+        for (const depth of parts.keys())
+          handDown(join(v2.mount, ...parts.slice(0, depth)), wanted, depth === 0 ? root : undefined);
+      });
+    }
+    const ordered = inOrder(writes, parts, hierarchies);
+    return [...new Set(ordered.flatMap((write) => applyWrite(write, parts, hierarchies) ?? []))];
+  } catch (error) {
+    throw toProblem(error);
+  }
+}
+
+/** memory.memsw of v1 is never below memory.limit: what grows goes first, from the outside in what shrinks. */
+function inOrder(writes: readonly Write[], parts: readonly string[], hierarchies: Hierarchies): Write[] {
+  const memory = hierarchyOf(hierarchies, 'memory');
+  const limit = writes.find(({ file }) => file === 'memory.limit_in_bytes');
+  const both = writes.find(({ file }) => file === 'memory.memsw.limit_in_bytes');
+  if (memory === undefined || limit === undefined || both === undefined) return [...writes];
+  const now = Number(readControl(join(memory.mount, ...parts, both.file)) ?? 0);
+  const grows = Number(both.value) < 0 || Number(both.value) > now;
+  const rest = writes.filter((write) => write !== limit && write !== both);
+  return [...(grows ? [both, limit] : [limit, both]), ...rest];
+}
+
 /** Ends what still runs in the container's groups and removes them, and nslab/LAB and nslab with the last. */
 export function removeCgroup(path: string, { hierarchies, handedDown }: CgroupHost): void {
   const parts = partsOf(path);
