@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { NslabError } from '../base/error.ts';
 import type { LabName, NetnsName, NodeName } from '../base/names.ts';
 import { buildSpec } from '../container/build.ts';
+import { DEFAULT_PATH } from '../container/defaults.ts';
 import { readAccounts, readHostFacts, readProcessFacts } from '../container/facts.ts';
 import type {
   Accounts,
@@ -27,6 +28,7 @@ import { containerDir, containerVar, pinOf, usernsPinOf, VOLUMES_VAR, viewsDir }
 import { makeCgroup } from './container-cgroup.ts';
 import { unmountBelow } from './container-end.ts';
 import type { StartContainer } from './containers.ts';
+import { helperPath, REMOVE_VERB } from './helper.ts';
 import { removeTree } from './remove-tree.ts';
 
 /** The machine's own network namespace, for a container that is in it. */
@@ -62,7 +64,7 @@ export class ContainerMaker {
    */
   make(op: StartContainer): readonly string[] {
     const { node } = op;
-    const spec = buildSpec(nodeOf(op), this.#host(op));
+    const spec = withRemover(buildSpec(nodeOf(op), this.#host(op)), this.#lab, op);
     const cgroup = makeCgroup(this.#lab, node, spec.linux.resources);
     this.#makeFolders(spec, node);
     this.#process ??= readProcessFacts();
@@ -166,6 +168,16 @@ export class ContainerMaker {
 /** On the machine, of what the layer below has; root's of the container where that is none of its ids. */
 function ownerOf(id: number, ranges: readonly IdMap[] | undefined): number {
   return ranges === undefined ? id : (mapId(ranges, id) ?? mapId(ranges, 0) ?? id);
+}
+
+/** The monitor runs it, in an environment of its own: by the launcher, which has to find this same Node. */
+function withRemover(spec: RuntimeSpec, lab: LabName, { remove }: StartContainer): RuntimeSpec {
+  if (remove !== true) return spec;
+  const remover = {
+    argv: [helperPath(), REMOVE_VERB, lab],
+    env: [`PATH=${dirname(process.execPath)}:${DEFAULT_PATH}`],
+  };
+  return { ...spec, nslab: { ...spec.nslab, remover } };
 }
 
 function nodeOf({ node, place, container, sysctls }: StartContainer): ContainerNode {

@@ -42,8 +42,17 @@ export function startContainers(maker: ContainerMaker, ops: readonly StartContai
   return { done: ops.length, notes };
 }
 
+/** As a shell would say it: 127 for a command that is not there, 126 for one that cannot be run. */
+const commandCodes: Readonly<Record<string, string>> = {
+  126: 'CONTAINER_COMMAND',
+  127: 'CONTAINER_NO_COMMAND',
+};
+
 function refused(said: string): OpFailure {
-  return { code: 'CONTAINER', message: said.replace(/^error /, '') };
+  const [, status = '', message = said] = /^error(?:\[(\d+)\])? ([\s\S]*)$/.exec(said) ?? [];
+  const code = commandCodes[status];
+  if (code === undefined) return { code: 'CONTAINER', message };
+  return { code, message: message.replace(/^op \d+ ARGV: /, '') };
 }
 
 /** One run of `_start`, which is told of the folders one by one, in their order. */

@@ -10,6 +10,9 @@ export function helperPath(): string {
   return existsSync(beside) ? beside : join(import.meta.dirname, '../../dist/nslab-helper');
 }
 
+/** The command by which a monitor removes a container that has ended (`--rm`): `nslab _remove LAB`. */
+export const REMOVE_VERB = '_remove';
+
 /** The command line that runs a command inside a node, as `nslab exec` does. */
 export function helperExec(lab: LabName, node: NodeName, argv: readonly string[]): [string, ...string[]] {
   return [helperPath(), 'exec', '--lab', lab, node, '--', ...argv];

@@ -9,12 +9,28 @@ import type { Container } from './containers.ts';
 const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGHUP'];
 const FROM_OTHERS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGUSR1', 'SIGUSR2'];
 
+export type AttachOptions = {
+  readonly stdin: boolean;
+  /** This process has one, too. */
+  readonly terminal: boolean;
+  /** Removes the container afterwards: its monitor leaves that to the caller then. */
+  readonly removes: boolean;
+  readonly detachKeys?: string | undefined;
+};
+
 /** Returns when the container has ended, with its status, or when the user has left it, with 0. */
 export async function attachAndStart(
   container: Container,
-  { stdin, terminal }: { readonly stdin: boolean; readonly terminal: boolean },
+  { stdin, terminal, removes, detachKeys }: AttachOptions,
 ): Promise<number> {
-  const words = ['_attach', '--start', ...(stdin ? [] : ['--no-stdin']), container.folder];
+  const words = [
+    '_attach',
+    '--start',
+    ...(removes ? ['--removes'] : []),
+    ...(stdin ? [] : ['--no-stdin']),
+    ...(detachKeys === undefined ? [] : ['--detach-keys', detachKeys]),
+    container.folder,
+  ];
   const child = spawn(helperPath(), words, { stdio: 'inherit' });
   const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
   const ignore = (): void => undefined;

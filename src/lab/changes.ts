@@ -2,10 +2,10 @@
 // character device 0:0 ("whiteout") and a replaced folder as one with the attribute trusted.overlay.opaque.
 // Documentation/filesystems/overlayfs.rst. Neither layer's symlinks are followed.
 
-import { lstatSync, readdirSync, readFileSync, type Stats } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { NslabError } from '../base/error.ts';
 import { getXattr } from '../sys/libc.ts';
+import { readConfig } from './container-config.ts';
 import type { Container } from './containers.ts';
 
 export type Change = {
@@ -14,18 +14,13 @@ export type Change = {
   readonly path: string;
 };
 
-/** What this needs of RUN/config.json, the container's runtime configuration. */
-type Config = {
-  readonly mounts: readonly { readonly destination: string }[];
-  readonly nslab: { readonly overlay: { readonly lowers: readonly string[]; readonly upper: string } };
-};
-
 /**
  * In the order of their paths.
  * @throws NslabError CONTAINER_REFUSED where the container was never made
  */
-export function containerChanges({ node, folder }: Container): Change[] {
-  const config = readConfig(folder);
+export function containerChanges(container: Container): Change[] {
+  const { node } = container;
+  const config = readConfig(container);
   if (config === undefined) {
     throw new NslabError(
       'CONTAINER_REFUSED',
@@ -38,14 +33,6 @@ export function containerChanges({ node, folder }: Container): Change[] {
   walk.folder('', lowers);
   const made = new Set(config.mounts.map(({ destination }) => destination));
   return withoutMountPoints(found, made).sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-function readConfig(folder: string): Config | undefined {
-  try {
-    return JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Config;
-  } catch {
-    return undefined;
-  }
 }
 
 class Walk {

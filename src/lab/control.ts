@@ -4,13 +4,25 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { NslabError } from '../base/error.ts';
+import { parseSignal } from '../base/signals.ts';
 import { helperPath } from '../kernel/helper.ts';
+import { isRemovedAtEnd } from './container-config.ts';
 import { type Container, stateOf } from './containers.ts';
+import { waitUntilRemoved } from './remove.ts';
 
 /** Docker's default is that of the file, ten seconds where it says nothing; the monitor knows it. */
 export async function stopContainer(container: Container, graceSeconds?: number): Promise<void> {
   const status = stateOf(container)?.status;
   if (status === 'exited' || status === 'dead' || status === undefined) return;
+  await askToStop(container, graceSeconds);
+  if (isRemovedAtEnd(container) && !(await waitUntilRemoved(container.lab))) {
+    throw new NslabError('CONTAINER_REFUSED', `container ${container.node} has ended and is not removed`, {
+      hint: `nslab rm ${container.node} says why`,
+    });
+  }
+}
+
+async function askToStop(container: Container, graceSeconds: number | undefined): Promise<void> {
   // To the monitor 0 means what the file says.
   const grace = graceSeconds === undefined ? [] : [String(Math.max(1, Math.round(graceSeconds * 1000)))];
   await request(container, ['stop', ...grace]);
@@ -20,23 +32,37 @@ export async function stopContainer(container: Container, graceSeconds?: number)
 export async function startContainer(container: Container): Promise<void> {
   const state = stateOf(container);
   if (state?.status === 'running') return;
-  if (state?.monitored !== true) startAnew(container);
+  if (state?.monitored !== true) startAnew(container, []);
   else await request(container, ['start']);
 }
 
-function startAnew({ node, folder }: Container): void {
-  const { status, stdout, error } = spawnSync(helperPath(), ['_start', folder], { encoding: 'utf8' });
+/** Made, if its monitor was killed, so that somebody can be attached when it starts. True when it runs already. */
+export function isRunningOrMade(container: Container): boolean {
+  const state = stateOf(container);
+  if (state?.status === 'running' || state?.status === 'paused') return true;
+  if (state?.monitored !== true) startAnew(container, ['--created']);
+  return false;
+}
+
+function startAnew({ node, folder }: Container, flags: readonly string[]): void {
+  const { status, stdout, error } = spawnSync(helperPath(), ['_start', ...flags, folder], {
+    encoding: 'utf8',
+  });
   if (error !== undefined) throw error;
   const text = stdout.trim().slice(folder.length + 1);
-  if (status === 0 && !text.startsWith('error ')) return;
+  if (status === 0 && !text.startsWith('error')) return;
   throw new NslabError(
     'CONTAINER_REFUSED',
-    `container ${node} does not start: ${text.replace(/^error /, '')}`,
+    `container ${node} does not start: ${text.replace(/^error(\[\d+\])? /, '')}`,
   );
 }
 
 export async function restartContainer(container: Container, graceSeconds?: number): Promise<void> {
-  await stopContainer(container, graceSeconds);
+  if (stateOf(container)?.monitored === true) {
+    // One with --rm stays between the two.
+    await request(container, ['keep']);
+    await askToStop(container, graceSeconds);
+  }
   await startContainer(container);
 }
 
@@ -47,10 +73,8 @@ export async function killContainer(container: Container, signal: string): Promi
 
 /** @throws NslabError USAGE */
 function signalNumber(text: string): number {
-  const number = /^[0-9]{1,2}$/.test(text) ? Number(text) : undefined;
-  const name = `SIG${text.toUpperCase().replace(/^SIG/, '')}`;
-  const found = number ?? (constants.signals as Readonly<Record<string, number>>)[name];
-  if (found !== undefined && found > 0 && found <= 64) return found;
+  const signal = parseSignal(text);
+  if (signal.ok) return signal.value;
   throw new NslabError('USAGE', `there is no signal ${text}`, { hint: 'kill -l lists them' });
 }
 

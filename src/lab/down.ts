@@ -5,7 +5,7 @@ import type { Fault } from '../apply/fault.ts';
 import { NslabError } from '../base/error.ts';
 import type { LabName } from '../base/names.ts';
 import type { Kernel, NetnsWatch } from '../kernel/port.ts';
-import { labExists, listLabs, lockLab } from '../state/store.ts';
+import { labExists, labsOfFiles, listLabs, lockLab } from '../state/store.ts';
 import { clearLab, netnsOfLab } from './clear.ts';
 import { waitUntilGone } from './wait.ts';
 
@@ -19,14 +19,17 @@ export type DownTarget = { readonly lab: string } | 'only' | 'all';
  */
 export function chooseLabs(target: DownTarget): LabName[] {
   const labs = listLabs();
-  if (target === 'all') return labs;
+  // A reboot empties /run; the files of its containers are still there.
+  const left = labsOfFiles().filter((lab) => !labs.includes(lab));
+  if (target === 'all') return [...labs, ...left];
   if (target === 'only') {
-    if (labs.length < 2) return labs;
+    if (labs.length === 0) return left;
+    if (labs.length === 1) return labs;
     throw new NslabError('LAB_AMBIGUOUS', `${labs.length} labs are up: ${labs.join(', ')}`, {
       hint: `nslab down ${labs[0]}, or nslab down --all`,
     });
   }
-  return labs.filter((name) => name === target.lab);
+  return [...labs, ...left].filter((name) => name === target.lab);
 }
 
 export type DownRequest = {
@@ -41,7 +44,7 @@ export type DownRequest = {
  * @throws NslabError LAB_LOCKED, APPLY_LEFT
  */
 export function downLab(request: DownRequest): boolean {
-  if (!labExists(request.lab)) return false;
+  if (!labExists(request.lab) && !labsOfFiles().includes(request.lab)) return false;
   using _lock = lockLab(request.lab);
   clearLab(request);
   return true;
@@ -55,7 +58,7 @@ export async function downLabAndWait(
   request: DownRequest & { readonly signal: AbortSignal },
 ): Promise<boolean> {
   const { lab, signal } = request;
-  if (!labExists(lab)) return false;
+  if (!labExists(lab) && !labsOfFiles().includes(lab)) return false;
   using watch = takeDownWatched(request);
   await waitUntilGone({ lab, watch, signal });
   return true;

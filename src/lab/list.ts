@@ -90,6 +90,14 @@ export function inspectLab(name: string | undefined, kernel: Kernel): LabView {
   return { ...row, description: model.description ?? null, view: nodeViews(model, kernel) };
 }
 
+/** True for a lab of that name that was not made by `run` or `create` for one container. */
+export function isLabOfSeveral(name: string): boolean {
+  const lab = listLabs().find((one) => one === name);
+  if (lab === undefined) return false;
+  const record = recordOf(lab);
+  return record === undefined || record === 'unreadable' || record.solo === undefined;
+}
+
 /** The lab of that name, or the only one there is. */
 export function onlyLab(name: string | undefined): LabName {
   const labs = listLabs();

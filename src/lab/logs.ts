@@ -22,6 +22,8 @@ export type LogRequest = {
   readonly tail?: number | undefined;
   /** Only those from then on, in the form of the lines' own times. */
   readonly since?: string | undefined;
+  /** Only those before then. */
+  readonly until?: string | undefined;
   /** Called at the end of what is there: false ends the reading, else it goes on when there is more. */
   readonly goOn: () => boolean;
 };
@@ -33,7 +35,8 @@ const MOST_AT_ONCE = 4 << 20;
 
 /** The lines of the log, as many at a time as are there, and never more than a container can flood a reader with. */
 export async function* readLog(request: LogRequest): AsyncGenerator<readonly LogLine[]> {
-  const { folder, tail, since, goOn } = request;
+  const { folder, tail, goOn } = request;
+  const isWanted = inTime(request);
   const files = new LogFiles(folder);
   try {
     const { size } = files;
@@ -42,15 +45,15 @@ export async function* readLog(request: LogRequest): AsyncGenerator<readonly Log
     while (files.read < size) {
       const lines = files.readSome();
       if (lines.length === 0) break;
-      if (tail === undefined) yield lines.filter(isSince(since));
-      else last = lastLines([...last, ...lines.filter(isSince(since))], tail);
+      if (tail === undefined) yield lines.filter(isWanted);
+      else last = lastLines([...last, ...lines.filter(isWanted)], tail);
     }
     if (last.length > 0) yield last;
     for (;;) {
       // Asked before the last look, so that nothing is missed that was written before the end.
       const more = goOn();
       const lines = files.readSome();
-      if (lines.length > 0) yield lines.filter(isSince(since));
+      if (lines.length > 0) yield lines.filter(isWanted);
       else if (!more) return;
       else await pause(POLL_MS);
     }
@@ -59,8 +62,8 @@ export async function* readLog(request: LogRequest): AsyncGenerator<readonly Log
   }
 }
 
-function isSince(since: string | undefined): (line: LogLine) => boolean {
-  return (line) => since === undefined || line.time >= since;
+function inTime({ since = '', until }: LogRequest): (line: LogLine) => boolean {
+  return ({ time }) => time >= since && (until === undefined || time < until);
 }
 
 /** The end of the lines. What was written as one line counts as one, and so does one that has not ended yet. */
@@ -193,10 +196,10 @@ export function parseLogLine(line: Buffer): LogLine | undefined {
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * `10m`, `1h30m`, `1700000000` or a date as the time of a log's lines.
+ * `10m` ago, `1h30m`, `1700000000` or a date as the time of a log's lines.
  * @throws NslabError USAGE
  */
-export function parseSince(text: string, now: number): string {
+export function parseTime(text: string, now: number): string {
   const seconds = /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) * 1000 : undefined;
   const ago = /^([0-9]+(ms|s|m|h|d))+$/.test(text)
     ? [...text.matchAll(/([0-9]+)(ms|s|m|h|d)/g)].reduce(

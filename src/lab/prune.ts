@@ -1,5 +1,6 @@
-// `nslab prune`: removes the records of labs that a reboot ended, where /run outlives one, and what they left in /etc/netns and
-// /run/netns. Labs that are up, or broken since this boot, are left to `down`.
+// `nslab prune`: removes the records of labs that a reboot ended, where /run outlives one, the files of their containers, which
+// outlive every boot, and what they left in /etc/netns and /run/netns; and containers of `run --rm` whose monitor was killed before
+// it could remove them. Labs that are up, or broken since this boot, are left to `down`.
 
 import { readdirSync, readlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,20 +8,28 @@ import type { LabName } from '../base/names.ts';
 import type { Kernel } from '../kernel/port.ts';
 import { NETNS_DIR, removeIfEmpty } from '../netns/pin.ts';
 import { ETC_NETNS_DIR, LABS_DIR } from '../state/paths.ts';
-import { labExists, listLabs, lockLab } from '../state/store.ts';
+import { labExists, labsOfFiles, listLabs, lockLab } from '../state/store.ts';
 import { codeOf } from '../sys/errno.ts';
 import { clearLab } from './clear.ts';
 import { labState } from './list.ts';
+import { endedAndThere } from './remove.ts';
 
-export type Pruned = { readonly labs: readonly LabName[]; readonly links: readonly string[] };
+export type Pruned = {
+  /** Labs of an earlier boot. */
+  readonly labs: readonly LabName[];
+  readonly containers: readonly LabName[];
+  readonly links: readonly string[];
+};
 
 export function prune(kernel: Kernel): Pruned {
-  const labs = listLabs().filter((lab) => labState(lab, kernel) === 'stale');
-  for (const lab of labs) {
+  const stale = listLabs().filter((lab) => labState(lab, kernel) === 'stale');
+  const labs = [...stale, ...labsOfFiles().filter((lab) => !labExists(lab))];
+  const containers = endedAndThere();
+  for (const lab of [...labs, ...containers]) {
     using _lock = lockLab(lab);
     clearLab({ lab, kernel });
   }
-  return { labs, links: [NETNS_DIR, ETC_NETNS_DIR].flatMap(removeDangling) };
+  return { labs, containers, links: [NETNS_DIR, ETC_NETNS_DIR].flatMap(removeDangling) };
 }
 
 /** Symlinks into the folder of a lab that is no more: /run is emptied by a boot, /etc is not. */

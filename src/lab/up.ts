@@ -44,6 +44,8 @@ export type UpRequest = {
   readonly fault?: Fault | undefined;
   /** Containers are made and wait: somebody starts their commands when the lab is up. */
   readonly hold?: boolean | undefined;
+  /** A lab of one container, and whether it is removed when that has ended. */
+  readonly solo?: { readonly remove: boolean };
 };
 
 export type UpResult = {
@@ -102,7 +104,7 @@ function prepareOrLeave(request: UpRequest, digest: string, counts: Counts): Op[
 
 /** Everything that can be refused before the first change: conflicts with the host, and writing the record. */
 function prepare(request: UpRequest, digest: string, counts: Counts): Op[] {
-  const { file, kernel, locate, hold } = request;
+  const { file, kernel, locate, solo } = request;
   using _host = lockHost();
   const lab = allocateIds(request.lab);
   const problems = checkHost(lab, kernel.observe()).map(({ path, ...problem }): Problem => {
@@ -111,9 +113,7 @@ function prepare(request: UpRequest, digest: string, counts: Counts): Op[] {
   const [first] = problems;
   if (first !== undefined)
     throw new NslabError(first.code, first.message, { hint: first.hint, where: first.where, problems });
-  const ops = withResolvers(planLab(lab)).map((op) =>
-    op.kind === 'startContainer' && hold === true ? { ...op, hold } : op,
-  );
+  const ops = withResolvers(planLab(lab)).map((op) => asAsked(op, request));
   const undo = undoFacts(lab.name, ops, kernel);
   writeLab(lab);
   writeRecord({
@@ -126,9 +126,19 @@ function prepare(request: UpRequest, digest: string, counts: Counts): Op[] {
     at: new Date().toISOString(),
     boot: bootId(),
     ...counts,
+    ...(solo === undefined ? {} : { solo }),
     undo,
   });
   return ops;
+}
+
+function asAsked(op: Op, { hold, solo }: UpRequest): Op {
+  if (op.kind !== 'startContainer') return op;
+  return {
+    ...op,
+    ...(hold === true ? { hold } : {}),
+    ...(solo?.remove === true ? { remove: true } : {}),
+  };
 }
 
 async function make(request: UpRequest, ops: readonly Op[]): Promise<void> {

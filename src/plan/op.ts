@@ -117,6 +117,8 @@ export type Op =
       readonly sysctls?: readonly Sysctl[];
       /** Made, and not started yet. */
       readonly hold?: true;
+      /** Removed when it has ended, with its lab. */
+      readonly remove?: true;
     }
   /** `depends_on`: goes on when the condition holds, fails when it can hold no more. */
   | {

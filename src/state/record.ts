@@ -26,6 +26,8 @@ export type LabRecord = {
   readonly boot: string;
   readonly nodes: number;
   readonly links: number;
+  /** Made by `run` or `create`: a lab of one container, which has its name and which `rm` removes. */
+  readonly solo?: { readonly remove: boolean };
   readonly undo: UndoFacts;
 };
 

@@ -20,7 +20,7 @@ import { type LabName, parseNodeName } from '../base/names.ts';
 import type { Lab } from '../model/lab.ts';
 import { codeOf } from '../sys/errno.ts';
 import { tryFlock } from '../sys/libc.ts';
-import { LABS_DIR, labDir, RUN_DIR } from './paths.ts';
+import { CONTAINERS_VAR, LABS_DIR, labDir, RUN_DIR } from './paths.ts';
 import { type LabRecord, parseRecord } from './record.ts';
 
 /** So long a `down` of another lab may take, milliseconds. */
@@ -215,6 +215,18 @@ export function listLabs(): LabName[] {
   let names: string[];
   try {
     names = readdirSync(LABS_DIR);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+  return names.filter((name) => parseNodeName(name).ok).sort() as LabName[];
+}
+
+/** Names of all labs that have files of containers under /var/lib/nslab, in order; a reboot leaves those. */
+export function labsOfFiles(): LabName[] {
+  let names: string[];
+  try {
+    names = readdirSync(CONTAINERS_VAR);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;

@@ -38,6 +38,21 @@ export const containerErrors = {
     explanation:
       '`userns: auto` takes ids that nobody else has from the lines of root, nslab or containers in /etc/subuid and /etc/subgid, `NAME:FIRST:COUNT` each (subuid(5)); the ranges of running containers never overlap. There is no such line, or no room left in it. Or the kernel makes no user namespace: sysctl user.max_user_namespaces is how many there may be.',
   },
+  CONTAINER_NO_COMMAND: {
+    exit: exit.undone,
+    explanation:
+      "The command of a container is not among its files: it is looked for in the PATH of the container's own environment. `nslab run` and `nslab create` end with 127 then, as a shell does.",
+  },
+  CONTAINER_COMMAND: {
+    exit: exit.undone,
+    explanation:
+      'The command of a container is there and cannot be run: it is a folder, or nobody may execute it. `nslab run` and `nslab create` end with 126 then, as a shell does.',
+  },
+  CONTAINER_UNHEALTHY: {
+    exit: exit.left,
+    explanation:
+      'The lab is up and stays up, but a container with a health check did not become healthy: the check failed as often as `retries` says, the container ended, or the time of `--wait-timeout` was over. `nslab inspect NODE` shows what the last check said, `nslab logs NODE` what the container printed, `nslab down` takes the lab away, and `up --no-wait` does not wait for health.',
+  },
   CONTAINER_CGROUP: {
     exit: exit.undone,
     explanation:

@@ -5,7 +5,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, unlinkSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
-import { type LogLine, parseLogLine, parseSince, readLog } from '../../../src/lab/logs.ts';
+import { type LogLine, parseLogLine, parseTime, readLog } from '../../../src/lab/logs.ts';
 
 function line(i: number, text: string, flag = 'F', stream = 'stdout'): string {
   return `2026-01-02T03:04:${String(i).padStart(2, '0')}.000000000Z ${stream} ${flag} ${text}\n`;
@@ -108,10 +108,10 @@ test('a reader that follows sees every line once while the file is put aside and
 
 test('a time is a date, a number of seconds, or how long ago', () => {
   const now = Date.parse('2026-01-02T03:04:05.678Z');
-  assert.equal(parseSince('1h30m', now), '2026-01-02T01:34:05.678000000Z');
-  assert.equal(parseSince('500ms', now), '2026-01-02T03:04:05.178000000Z');
-  assert.equal(parseSince('1767323045', now), '2026-01-02T03:04:05.000000000Z');
-  assert.equal(parseSince('2026-01-02T03:04:05Z', now), '2026-01-02T03:04:05.000000000Z');
+  assert.equal(parseTime('1h30m', now), '2026-01-02T01:34:05.678000000Z');
+  assert.equal(parseTime('500ms', now), '2026-01-02T03:04:05.178000000Z');
+  assert.equal(parseTime('1767323045', now), '2026-01-02T03:04:05.000000000Z');
+  assert.equal(parseTime('2026-01-02T03:04:05Z', now), '2026-01-02T03:04:05.000000000Z');
   for (const text of ['', 'soon', '5x', '10m!', '1e99'])
-    assert.throws(() => parseSince(text, now), /is no time/);
+    assert.throws(() => parseTime(text, now), /is no time/);
 });
