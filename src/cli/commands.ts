@@ -2,7 +2,7 @@
 // pays for another.
 
 import type { Argv, CommandModule } from 'yargs';
-import { runOptions } from './run-words.ts';
+import { createOptions, limitOptions, runOptions } from './run-words.ts';
 
 const json = { type: 'boolean', default: false, describe: 'print JSON' } as const;
 const prefix = {
@@ -15,6 +15,8 @@ const vars = {
   nargs: 1,
   describe: 'set a variable of the file, NAME=VALUE',
 } as const;
+
+const inLab = { type: 'string', describe: 'the lab, where two labs have a container of that name' } as const;
 
 /** yargs reads a positional `-` as an option without a name, and makes it an empty text. */
 function fileArgument(file: string): string {
@@ -43,6 +45,12 @@ const up = (y: Argv) =>
       default: false,
       describe: 'show every step as an ip command',
     })
+    .option('wait', {
+      type: 'boolean',
+      default: true,
+      describe: 'wait until containers with a health check are healthy (--no-wait: do not)',
+    })
+    .option('wait-timeout', { type: 'number', default: 120, describe: 'seconds that this may take' })
     .example('$0 up topologies/two-namespaces.yaml', 'make the lab')
     .example('$0 up lab.yaml --prefix b- --var MTU=1400', 'a second copy beside the first, with another MTU');
 
@@ -60,10 +68,21 @@ const down = (y: Argv) =>
     .example('$0 down', 'take down the only lab that is up')
     .example('$0 down --all', 'take down all of them');
 
-const labArgument = (y: Argv) =>
+const inspect = (y: Argv) =>
   y
-    .positional('lab', { type: 'string', describe: 'name of the lab; not needed when only one is up' })
-    .option('json', json);
+    .positional('name', {
+      type: 'string',
+      describe: 'name of a lab or a container; not needed when only one lab is up',
+    })
+    .option('lab', inLab)
+    .option('json', json)
+    .example('$0 inspect', 'the interfaces of the only lab that is up')
+    .example('$0 inspect web', 'state, command, limits, mounts and network of the container web');
+
+const prune = (y: Argv) =>
+  y
+    .option('json', json)
+    .example('$0 prune', 'after a reboot: records, files of containers, names under /run/netns');
 
 const explain = (y: Argv) =>
   fileOptions(y)
@@ -92,11 +111,15 @@ const exec = (y: Argv) =>
       type: 'string',
       array: true,
       nargs: 1,
-      describe: 'set an environment variable, K=V',
+      describe: 'set an environment variable, K=V or K',
     })
-    .example('$0 exec test_ns ping -c 3 10.1.1.2', 'options after the node belong to the command');
-
-const inLab = { type: 'string', describe: 'the lab, where two labs have a container of that name' } as const;
+    .option('interactive', { alias: 'i', type: 'boolean', describe: 'container: pass standard input on' })
+    .option('tty', { alias: 't', type: 'boolean', describe: 'container: give the command a terminal' })
+    .option('detach', { alias: 'd', type: 'boolean', describe: 'container: leave it running and return' })
+    .option('privileged', { type: 'boolean', describe: 'container: with all that this machine gives' })
+    .example('$0 exec test_ns ping -c 3 10.1.1.2', 'options after the node belong to the command')
+    .example('$0 exec web sh', 'a shell in a container, with a terminal where there is one')
+    .example('tar c . | $0 exec -i web tar x -C /srv', 'with -i or -t the flags decide, as with Docker');
 
 const container = (y: Argv) =>
   y
@@ -116,63 +139,130 @@ const grace = {
 
 const ps = (y: Argv) =>
   y
+    .option('all', { alias: 'a', type: 'boolean', default: false, describe: 'also those that do not run' })
     .option('lab', { type: 'string', describe: 'only those of this lab' })
     .option('quiet', { alias: 'q', type: 'boolean', default: false, describe: 'names only' })
-    .option('json', json);
+    .option('json', json)
+    .example('$0 ps', 'containers that run')
+    .example('$0 ps -a --lab shop', 'all of the lab shop, with the exit status of those that have ended');
 
 const logs = (y: Argv) =>
   container(y)
     .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'go on until it ends' })
     .option('tail', { alias: 'n', type: 'string', describe: 'only the last so many lines' })
-    .option('since', { type: 'string', describe: 'only from then on: 10m, or a date' })
+    .option('since', { type: 'string', describe: 'only from then on: 10m ago, or a date' })
+    .option('until', { type: 'string', describe: 'only before then' })
     .option('timestamps', {
       alias: 't',
       type: 'boolean',
       default: false,
       describe: 'when, before each line',
-    });
+    })
+    .example('$0 logs -f --tail 20 web', 'the last 20 lines, and what comes')
+    .example('$0 logs -t --since 10m web', 'the last ten minutes, with times');
 
 const attach = (y: Argv) =>
   container(y)
     .option('stdin', { type: 'boolean', default: true, describe: 'pass on what is typed (--no-stdin)' })
-    .option('detach-keys', { type: 'string', describe: 'what leaves it running; ctrl-p,ctrl-q by default' });
+    .option('detach-keys', { type: 'string', describe: 'what leaves it running; ctrl-p,ctrl-q by default' })
+    .example('$0 attach web', 'ctrl-p ctrl-q leaves a container with a terminal running')
+    .example('$0 attach --detach-keys ctrl-x web', 'ctrl-x does');
 
 const stats = (y: Argv) =>
   y
     .positional('nodes', { type: 'string', array: true, describe: 'names of containers; all by default' })
     .option('lab', inLab)
     .option('stream', { type: 'boolean', default: true, describe: 'again and again (--no-stream: once)' })
-    .option('json', json);
+    .option('json', json)
+    .example('$0 stats', 'all containers, every second until ctrl-c')
+    .example('$0 stats --no-stream --json web', 'one, once, for a program');
 
 const run = (y: Argv) =>
   y
     .positional('command', { type: 'string', array: true, describe: 'command and its arguments' })
     .options(runOptions)
     .example('$0 run --rm -it --rootfs host sh', 'a shell in a copy of this machine')
-    .example('$0 run -d --name web --rootfs ./alpine -m 64m httpd -f', 'a server, left running');
+    .example('$0 run -d --name web --rootfs ./alpine -m 64m httpd -f', 'a server, left running')
+    .epilogue(
+      'Ends as the command does, 128 + N for signal N; 125: nslab failed, 126: the command cannot be run, 127: there is none.',
+    );
+
+const create = (y: Argv) =>
+  y
+    .positional('command', { type: 'string', array: true, describe: 'command and its arguments' })
+    .options(createOptions)
+    .example('$0 create --name web --rootfs ./alpine httpd -f', 'made, its files and limits are there')
+    .example('$0 start web', 'and now it runs');
+
+const update = (y: Argv) =>
+  containers(y)
+    .options(limitOptions)
+    .example('$0 update -m 128m --cpus 0.5 web', 'while it runs; what is not named stays')
+    .example('$0 update --pids-limit -1 web db', 'as many processes as they like');
+
+const rm = (y: Argv) =>
+  containers(y)
+    .option('force', {
+      alias: 'f',
+      type: 'boolean',
+      default: false,
+      describe: 'kill it if it runs, and say nothing if it is not there',
+    })
+    .option('volumes', {
+      alias: 'v',
+      type: 'boolean',
+      default: false,
+      describe: "as Docker's: volumes without a name go with it, as they do in any case",
+    })
+    .example('$0 rm web', 'the container, its files, its log; named volumes stay')
+    .example('$0 rm -f web', 'also one that runs');
+
+const stop = (y: Argv) =>
+  containers(y)
+    .option('time', grace)
+    .example('$0 stop web', 'SIGTERM, and SIGKILL after ten seconds')
+    .example('$0 stop -t 1 web db', 'after one');
+
+const start = (y: Argv) =>
+  containers(y)
+    .option('attach', {
+      alias: 'a',
+      type: 'boolean',
+      default: false,
+      describe: 'show what it prints, end as it does',
+    })
+    .option('interactive', {
+      alias: 'i',
+      type: 'boolean',
+      default: false,
+      describe: 'the same, and pass on what is typed',
+    })
+    .option('detach-keys', { type: 'string', describe: 'what leaves it running; ctrl-p,ctrl-q by default' })
+    .example('$0 start web', 'a container that was created or has ended')
+    .example('$0 start -ai shell', 'in the foreground, as run does');
+
+const restart = (y: Argv) =>
+  containers(y).option('time', grace).example('$0 restart web', 'its wires and its files stay');
+
+const kill = (y: Argv) =>
+  containers(y)
+    .option('signal', { alias: 's', type: 'string', default: 'KILL', describe: 'which signal' })
+    .example('$0 kill web', 'at once')
+    .example('$0 kill -s HUP web', 'another signal, to its process 1');
+
+const pause = (y: Argv) => containers(y).example('$0 pause web', 'its processes get no time until unpause');
+const unpause = (y: Argv) => containers(y).example('$0 unpause web', 'they go on where they were');
+const wait = (y: Argv) =>
+  containers(y).example('$0 wait web', 'prints 0, or what it ended with; 128 + N for signal N');
 
 const verbs = [
-  [
-    'stop',
-    'ask containers to end, and kill those that do not',
-    (y: Argv) => containers(y).option('time', grace),
-  ],
-  ['start', 'start containers that have ended', containers],
-  ['restart', 'stop containers and start them again', (y: Argv) => containers(y).option('time', grace)],
-  [
-    'kill',
-    'send a signal to containers',
-    (y: Argv) =>
-      containers(y).option('signal', {
-        alias: 's',
-        type: 'string',
-        default: 'KILL',
-        describe: 'which signal',
-      }),
-  ],
-  ['pause', 'freeze containers', containers],
-  ['unpause', 'let frozen containers go on', containers],
-  ['wait', 'wait until containers have ended, and print their exit statuses', containers],
+  ['stop', 'ask containers to end, and kill those that do not', stop],
+  ['start', 'start containers that were created or have ended', start],
+  ['restart', 'stop containers and start them again', restart],
+  ['kill', 'send a signal to containers', kill],
+  ['pause', 'freeze containers', pause],
+  ['unpause', 'let frozen containers go on', unpause],
+  ['wait', 'wait until containers have ended, and print their exit statuses', wait],
 ] as const;
 
 /** The command that the command line asked for. */
@@ -226,8 +316,33 @@ export const commands: CommandModule[] = [
     handler: (args) => choose(async () => (await import('./commands/run.ts')).run(args as never)),
   },
   {
+    command: 'create [command..]',
+    describe: 'make a container as run does, and do not start it',
+    builder: create,
+    handler: (args) => choose(async () => (await import('./commands/run.ts')).create(args as never)),
+  },
+  {
+    command: 'rm <nodes..>',
+    describe: 'remove containers of run and create, with their files',
+    builder: rm,
+    handler: (args) => choose(async () => (await import('./commands/rm.ts')).run(args as never)),
+  },
+  {
+    // What a monitor runs (kernel/helper.ts).
+    command: '_remove <lab>',
+    describe: false,
+    handler: (args) =>
+      choose(async () => (await import('./commands/rm.ts')).removeAtEnd(String(args['lab']))),
+  },
+  {
+    command: 'update <nodes..>',
+    describe: 'change limits of containers while they run',
+    builder: update,
+    handler: (args) => choose(async () => (await import('./commands/update.ts')).run(args as never)),
+  },
+  {
     command: 'ps',
-    describe: 'list the containers of all labs',
+    describe: 'list the containers of all labs that run; -a: all',
     builder: ps,
     handler: (args) => choose(async () => (await import('./commands/ps.ts')).run(args as never)),
   },
@@ -255,7 +370,10 @@ export const commands: CommandModule[] = [
   {
     command: 'top <node>',
     describe: 'list the processes of a container',
-    builder: (y: Argv) => container(y).option('json', json),
+    builder: (y: Argv) =>
+      container(y)
+        .option('json', json)
+        .example('$0 top web', 'pids as the machine and as the container counts them'),
     handler: (args) => choose(async () => (await import('./commands/top.ts')).run(args as never)),
   },
   {
@@ -268,7 +386,8 @@ export const commands: CommandModule[] = [
     command: 'changes <node>',
     aliases: ['diff'],
     describe: 'list what a container has changed in its files',
-    builder: (y: Argv) => container(y).option('json', json),
+    builder: (y: Argv) =>
+      container(y).option('json', json).example('$0 changes web', 'A added, C changed, D deleted'),
     handler: (args) => choose(async () => (await import('./commands/changes.ts')).run(args as never)),
   },
   {
@@ -279,9 +398,9 @@ export const commands: CommandModule[] = [
     handler: (args) => choose(async () => (await import('./commands/ls.ts')).run(args as never)),
   },
   {
-    command: 'inspect [lab]',
-    describe: 'show the nodes of a lab and their interfaces as the kernel has them',
-    builder: labArgument,
+    command: 'inspect [name]',
+    describe: 'show the nodes of a lab and their interfaces as the kernel has them, or a container',
+    builder: inspect,
     handler: (args) => choose(async () => (await import('./commands/inspect.ts')).run(args as never)),
   },
   {
@@ -304,8 +423,8 @@ export const commands: CommandModule[] = [
   },
   {
     command: 'prune',
-    describe: 'remove the records of labs that a reboot ended',
-    builder: (y: Argv) => y.option('json', json),
+    describe: 'remove what a reboot has left of labs, and containers of --rm whose monitor was killed',
+    builder: prune,
     handler: (args) => choose(async () => (await import('./commands/prune.ts')).run(args as never)),
   },
   {

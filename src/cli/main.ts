@@ -5,6 +5,7 @@ import { startupSnapshot } from 'node:v8';
 import yargs, { type Argv } from 'yargs';
 import { Chosen, commands } from './commands.ts';
 import { restoreEnvironment } from './environment.ts';
+import { statusOf } from './run-status.ts';
 import { separateCommand } from './run-words.ts';
 import { type Typed, usageError } from './usage.ts';
 import { version } from './version.ts';
@@ -79,7 +80,7 @@ async function main(program: Argv): Promise<void> {
     await chosen?.run();
   } catch (error) {
     const { printFailure } = await import('./output/failure.ts');
-    process.exitCode = printFailure(error);
+    process.exitCode = statusOf(words(), error, printFailure(error));
   }
   // Else Node would take its whole heap apart first, 15 to 25 ms. Nothing is lost: on Linux writing to a file, a terminal and a
   // pipe is synchronous (https://nodejs.org/docs/latest-v20.x/api/process.html#a-note-on-process-io).

@@ -1,5 +1,5 @@
-// `nslab run OPTIONS COMMAND WORDS`: what follows the command is the command's, as in `docker run`. yargs reads options wherever they
-// stand, so a `--` is put where the command begins. For that it must be known which options take a value.
+// `nslab run OPTIONS COMMAND WORDS` and `create`: what follows the command is the command's, as in `docker run`. yargs reads options
+// wherever they stand, so a `--` is put where the command begins. For that it must be known which options take a value.
 
 type Option = {
   readonly type: 'string' | 'boolean' | 'number';
@@ -8,13 +8,23 @@ type Option = {
   readonly describe: string;
 };
 
-export const runOptions = {
+/** What `update` can change of a container, too. */
+export const limitOptions = {
+  memory: { type: 'string', alias: 'm', describe: 'memory limit, 100m' },
+  'memory-swap': { type: 'string', describe: 'memory and swap together, -1 for no limit; twice the memory' },
+  'memory-reservation': { type: 'string', describe: 'memory it is left when that is short' },
+  cpus: { type: 'string', describe: 'processors, 0.5' },
+  'cpu-shares': { type: 'number', describe: 'weight when processors are short, 1024 is normal' },
+  'cpuset-cpus': { type: 'string', describe: 'the processors it may run on, 0-1' },
+  'pids-limit': { type: 'number', describe: 'most processes at a time, -1 for no limit' },
+} as const satisfies Readonly<Record<string, Option>>;
+
+export const createOptions = {
   rootfs: {
     type: 'string',
     describe: 'folder with the root file system, or host for the files of this machine',
   },
   name: { type: 'string', describe: 'name of the container; made up by default' },
-  detach: { type: 'boolean', alias: 'd', describe: 'leave it running and return' },
   interactive: { type: 'boolean', alias: 'i', describe: 'keep standard input open' },
   tty: { type: 'boolean', alias: 't', describe: 'give it a terminal' },
   rm: { type: 'boolean', describe: 'remove it when it has ended' },
@@ -28,12 +38,13 @@ export const runOptions = {
   },
   tmpfs: { type: 'string', array: true, describe: 'path that lives in memory, /tmp:size=16m' },
   device: { type: 'string', array: true, describe: 'device of the machine' },
-  memory: { type: 'string', alias: 'm', describe: 'memory limit, 100m' },
-  cpus: { type: 'string', describe: 'processors, 0.5' },
-  'pids-limit': { type: 'number', describe: 'most processes at a time' },
+  publish: { type: 'string', alias: 'p', array: true, describe: 'port of the machine that leads to it' },
+  ...limitOptions,
   'shm-size': { type: 'string', describe: 'size of /dev/shm' },
   ulimit: { type: 'string', array: true, describe: 'limit, nofile=1024:2048' },
   net: { type: 'string', alias: 'network', describe: 'none (default) or host' },
+  ipc: { type: 'string', describe: 'host: queues and shared memory of the machine' },
+  pid: { type: 'string', describe: 'host: all processes of the machine' },
   'cap-add': { type: 'string', array: true, describe: 'capability to add' },
   'cap-drop': { type: 'string', array: true, describe: 'capability to take, or ALL' },
   'security-opt': { type: 'string', array: true, describe: 'seccomp=..., no-new-privileges=...' },
@@ -46,8 +57,22 @@ export const runOptions = {
   init: { type: 'boolean', describe: 'run a small init as process 1' },
   'read-only': { type: 'boolean', describe: 'the root file system cannot be written' },
   restart: { type: 'string', describe: 'no, always, unless-stopped or on-failure[:N]' },
+  sysctl: { type: 'string', array: true, describe: 'kernel setting of its own, KEY=VALUE' },
+  label: { type: 'string', alias: 'l', array: true, describe: 'NAME=VALUE that inspect shows' },
+  'health-cmd': { type: 'string', describe: 'command that tells whether it works' },
+  'health-interval': { type: 'string', describe: 'time between two checks, 30s' },
+  'health-timeout': { type: 'string', describe: 'a check that takes longer has failed, 30s' },
+  'health-retries': { type: 'number', describe: 'failures in a row that make it unhealthy, 3' },
+  'health-start-period': { type: 'string', describe: 'time at the start in which failures do not count' },
+  'health-start-interval': { type: 'string', describe: 'time between checks in that time, 5s' },
   'stop-signal': { type: 'string', describe: 'signal that asks it to end' },
   'stop-timeout': { type: 'number', describe: 'seconds until it is killed' },
+} as const satisfies Readonly<Record<string, Option>>;
+
+export const runOptions = {
+  detach: { type: 'boolean', alias: 'd', describe: 'leave it running and return' },
+  'detach-keys': { type: 'string', describe: 'what leaves it running; ctrl-p,ctrl-q by default' },
+  ...createOptions,
 } as const satisfies Readonly<Record<string, Option>>;
 
 const valued = new Set<string>();
@@ -56,9 +81,9 @@ for (const [name, option] of Object.entries(runOptions) as [string, Option][]) {
   for (const word of [name, option.alias ?? []].flat()) valued.add(word);
 }
 
-/** The words with a `--` before the command of `run`. Those of other commands are what they were. */
+/** The words with a `--` before the command of `run` or `create`. Those of other commands are what they were. */
 export function separateCommand(words: readonly string[]): readonly string[] {
-  if (words[0] !== 'run') return words;
+  if (words[0] !== 'run' && words[0] !== 'create') return words;
   for (let i = 1; i < words.length; i++) {
     const word = words[i] ?? '';
     if (word === '--') return words;

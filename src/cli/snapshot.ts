@@ -10,6 +10,7 @@ import './commands/logs.ts';
 import './commands/ls.ts';
 import './commands/plan.ts';
 import './commands/ps.ts';
+import './commands/rm.ts';
 import './commands/run.ts';
 import './commands/up.ts';
 import './commands/validate.ts';

@@ -1,20 +1,42 @@
-// `nslab inspect`: nodes and their interfaces, read from the kernel now.
+// `nslab inspect`: a lab, its nodes and their interfaces, or one container; read from the kernel now.
 
+import { type Container, findContainer, listContainers } from '../../lab/containers.ts';
+import { inspectContainer } from '../../lab/inspect-container.ts';
 import { assertRoot, openKernel } from '../../lab/kernel.ts';
-import { inspectLab, type LabView, type NodeView } from '../../lab/list.ts';
+import { inspectLab, isLabOfSeveral, type LabView, type NodeView } from '../../lab/list.ts';
+import { containerText } from '../output/container-facts.ts';
 import { statusText } from '../output/container-status.ts';
 import { renderTable } from '../output/table.ts';
 import { visibleLines } from '../output/visible.ts';
 
-export async function run({ lab, json }: { lab?: string; json: boolean }): Promise<void> {
+type Args = { name?: string; lab?: string; json: boolean };
+
+export async function run({ name, lab, json }: Args): Promise<void> {
   assertRoot('inspect');
   const kernel = await openKernel('inspect');
   try {
-    const view = inspectLab(lab, kernel);
-    process.stdout.write(json ? `${JSON.stringify(toJson(view), null, 2)}\n` : toText(view));
+    const container = containerMeant(name, lab);
+    const print = (facts: object, text: string): void =>
+      void process.stdout.write(json ? `${JSON.stringify(facts, null, 2)}\n` : text);
+    if (container === undefined) {
+      const view = inspectLab(name ?? lab, kernel);
+      print(toJson(view), toText(view));
+    } else {
+      const facts = inspectContainer(container, kernel);
+      print(facts, containerText(facts, Date.now()));
+    }
   } finally {
     kernel.close();
   }
+}
+
+/** A lab of that name comes first, but one that `run` has made is all of it its container. */
+function containerMeant(name: string | undefined, lab: string | undefined): Container | undefined {
+  if (name === undefined) return undefined;
+  if (lab === undefined && isLabOfSeveral(name)) return undefined;
+  const all = listContainers(lab);
+  const isThere = all.some(({ node, model }) => node === name || model.place === name);
+  return isThere || lab !== undefined ? findContainer(name, lab) : undefined;
 }
 
 function toJson({ view, nodes: _nodes, links, ...lab }: LabView) {

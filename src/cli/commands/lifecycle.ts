@@ -2,8 +2,12 @@
 // on standard output, as Docker does; the first failure decides the exit status.
 
 import { NslabError } from '../../base/error.ts';
-import { type Container, findContainer } from '../../lab/containers.ts';
+import { attachAndStart } from '../../lab/attach.ts';
+import { isRemovedAtEnd } from '../../lab/container-config.ts';
+import { type Container, findContainer, stateOf } from '../../lab/containers.ts';
 import {
+  attachContainer,
+  isRunningOrMade,
   killContainer,
   pauseContainer,
   restartContainer,
@@ -13,8 +17,17 @@ import {
   waitForExit,
 } from '../../lab/control.ts';
 import { assertRoot } from '../../lab/kernel.ts';
+import { waitUntilRemoved } from '../../lab/remove.ts';
 
-type Args = { nodes: string[]; lab?: string; time?: number; signal?: string };
+type Args = {
+  nodes: string[];
+  lab?: string;
+  time?: number;
+  signal?: string;
+  attach?: boolean;
+  interactive?: boolean;
+  detachKeys?: string;
+};
 type Verb = 'stop' | 'start' | 'restart' | 'kill' | 'pause' | 'unpause' | 'wait';
 
 export async function run(verb: Verb, args: Args): Promise<void> {
@@ -22,6 +35,10 @@ export async function run(verb: Verb, args: Args): Promise<void> {
   if (args.time !== undefined && !(args.time >= 0)) throw new NslabError('USAGE', '--time wants seconds');
   // All are looked up before the first is touched.
   const containers = args.nodes.map((node) => findContainer(node, args.lab));
+  if (verb === 'start' && (args.attach === true || args.interactive === true)) {
+    process.exitCode = await startAttached(containers, args);
+    return;
+  }
   const results = await Promise.allSettled(containers.map((container) => one(verb, container, args)));
   for (const [i, result] of results.entries()) {
     if (result.status === 'fulfilled') process.stdout.write(`${result.value ?? containers[i]?.node}\n`);
@@ -35,6 +52,33 @@ export async function run(verb: Verb, args: Args): Promise<void> {
     process.stderr.write(`${reason.message}\n`);
   }
   if (first !== undefined) throw first;
+}
+
+/** `start -a`: as `run` in the foreground, with a container that is there already. */
+async function startAttached(
+  containers: readonly Container[],
+  { interactive = false, detachKeys }: Args,
+): Promise<number> {
+  const [container, second] = containers;
+  if (container === undefined || second !== undefined)
+    throw new NslabError('USAGE', 'start -a is for one container');
+  const isRemoved = isRemovedAtEnd(container);
+  if (isRunningOrMade(container)) {
+    return attachContainer(container, [
+      ...(interactive ? [] : ['--no-stdin']),
+      ...(detachKeys === undefined ? [] : ['--detach-keys', detachKeys]),
+    ]);
+  }
+  const terminal = process.stdin.isTTY === true;
+  const status = await attachAndStart(container, {
+    stdin: interactive,
+    terminal,
+    removes: false,
+    detachKeys,
+  });
+  const after = stateOf(container)?.status;
+  if (isRemoved && after !== 'running' && after !== 'paused') await waitUntilRemoved(container.lab);
+  return status;
 }
 
 async function one(verb: Verb, container: Container, { time, signal }: Args): Promise<string | undefined> {

@@ -1,9 +1,10 @@
 // `nslab logs`: what a container has printed, on the stream on which it printed it. To a terminal its bytes are made harmless:
 // they could be escape sequences that the container chose.
 
+import { NslabError } from '../../base/error.ts';
 import { findContainer, stateOf } from '../../lab/containers.ts';
 import { assertRoot } from '../../lab/kernel.ts';
-import { type LogLine, parseSince, readLog } from '../../lab/logs.ts';
+import { type LogLine, parseTime, readLog } from '../../lab/logs.ts';
 import { visible } from '../output/visible.ts';
 
 type Args = {
@@ -12,12 +13,15 @@ type Args = {
   follow: boolean;
   tail?: string;
   since?: string;
+  until?: string;
   timestamps: boolean;
 };
 
-export async function run({ node, lab, follow, tail, since, timestamps }: Args): Promise<void> {
+export async function run({ node, lab, follow, tail, since, until, timestamps }: Args): Promise<void> {
   assertRoot('logs');
   const container = findContainer(node, lab);
+  const start = Date.now();
+  const end = until === undefined ? undefined : parseTime(until, start);
   const isAlive = (): boolean => {
     const status = stateOf(container)?.status;
     return status !== undefined && status !== 'exited' && status !== 'dead';
@@ -26,8 +30,9 @@ export async function run({ node, lab, follow, tail, since, timestamps }: Args):
   const log = readLog({
     folder: container.files,
     tail: tailCount(tail),
-    since: since === undefined ? undefined : parseSince(since, Date.now()),
-    goOn: () => follow && isAlive(),
+    since: since === undefined ? undefined : parseTime(since, start),
+    until: end,
+    goOn: () => follow && isAlive() && (end === undefined || new Date().toISOString() < end),
   });
   // A reader that has seen enough, `head` for one, closes the pipe.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -42,8 +47,8 @@ export async function run({ node, lab, follow, tail, since, timestamps }: Args):
 
 function tailCount(text: string | undefined): number | undefined {
   if (text === undefined || text === 'all') return undefined;
-  const count = Number(text);
-  return Number.isInteger(count) && count >= 0 ? count : undefined;
+  if (/^[0-9]+$/.test(text)) return Number(text);
+  throw new NslabError('USAGE', `--tail ${text}: a number of lines is needed, or all`);
 }
 
 class Printer {

@@ -12,9 +12,11 @@ export async function run({ json }: { json: boolean }): Promise<void> {
       process.stdout.write(`${JSON.stringify(pruned)}\n`);
       return;
     }
-    for (const lab of pruned.labs) process.stdout.write(`removed the record of lab ${lab}\n`);
+    for (const lab of pruned.labs) process.stdout.write(`removed what lab ${lab} had left\n`);
+    for (const name of pruned.containers)
+      process.stdout.write(`removed container ${name}, which had ended\n`);
     for (const path of pruned.links) process.stdout.write(`removed ${path}\n`);
-    if (pruned.labs.length + pruned.links.length === 0) process.stdout.write('nothing to remove\n');
+    if (Object.values(pruned).every((list) => list.length === 0)) process.stdout.write('nothing to remove\n');
   } finally {
     kernel.close();
   }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Container, findContainer, listContainers, stateOf } from '../../lab/containers.ts';
 import { assertRoot } from '../../lab/kernel.ts';
 import { takeSample, type Usage, usageBetween } from '../../lab/stats.ts';
+import { byteText } from '../output/bytes.ts';
 import { renderTable } from '../output/table.ts';
 
 type Args = { nodes?: string[]; lab?: string; stream: boolean; json: boolean };
@@ -52,11 +53,6 @@ function print(usage: readonly Usage[], { json, stream }: { json: boolean; strea
   process.stdout.write(rows.length === 0 ? 'no container is running\n' : renderTable(head, rows));
 }
 
-/** `1.5MiB`, as Docker prints it. */
 function size(bytes: number | null): string {
-  if (bytes === null) return '-';
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 2 ** (10 * power);
-  return `${power === 0 ? value : value.toFixed(value < 10 ? 2 : 1)}${units[power]}`;
+  return bytes === null ? '-' : byteText(bytes);
 }

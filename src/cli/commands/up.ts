@@ -2,18 +2,30 @@
 
 import { parseFault } from '../../apply/fault.ts';
 import { NslabError } from '../../base/error.ts';
+import type { LabName } from '../../base/names.ts';
+import { awaitHealth } from '../../lab/health.ts';
 import { openKernel } from '../../lab/kernel.ts';
 import { load } from '../../lab/load.ts';
 import { type UpEvent, upLab } from '../../lab/up.ts';
 import { count } from '../output/count.ts';
-import { progressBar } from '../output/progress.ts';
+import { progressBar, waitingLine } from '../output/progress.ts';
 import { opLine } from '../output/step.ts';
 import { visible } from '../output/visible.ts';
 import { printWarnings } from '../output/warnings.ts';
 
-type Args = { file: string; prefix?: string; var?: string[]; json: boolean; verbose: boolean };
+type Args = {
+  file: string;
+  prefix?: string;
+  var?: string[];
+  json: boolean;
+  verbose: boolean;
+  wait: boolean;
+  waitTimeout: number;
+};
 
-export async function run({ file, prefix, var: vars, json, verbose }: Args): Promise<void> {
+export async function run(args: Args): Promise<void> {
+  const { file, prefix, var: vars, json, verbose } = args;
+  if (!(args.waitTimeout > 0)) throw new NslabError('USAGE', '--wait-timeout wants seconds');
   const start = performance.now();
   const loaded = load({ path: file, prefix, vars });
   await printWarnings(loaded.warnings);
@@ -50,9 +62,11 @@ export async function run({ file, prefix, var: vars, json, verbose }: Args): Pro
       fault,
     });
     bar.end();
+    const healthy = args.wait ? await waitForHealth(lab.name, args, stop.signal) : 0;
     const ms = Math.round(performance.now() - start);
-    if (json) process.stdout.write(`${JSON.stringify({ type: 'up', lab: lab.name, ...result, ms })}\n`);
-    else process.stdout.write(`${summary(lab.name, result, ms)}\n`);
+    if (json)
+      process.stdout.write(`${JSON.stringify({ type: 'up', lab: lab.name, ...result, healthy, ms })}\n`);
+    else process.stdout.write(`${summary(lab.name, { ...result, healthy }, ms)}\n`);
   } catch (error) {
     bar.end();
     if (json && error instanceof NslabError) {
@@ -66,12 +80,36 @@ export async function run({ file, prefix, var: vars, json, verbose }: Args): Pro
   }
 }
 
-function summary(
-  lab: string,
-  { outcome, nodes, links, ops }: Awaited<ReturnType<typeof upLab>>,
-  ms: number,
-): string {
-  const size = `${count(nodes, 'node')}, ${count(links, 'link')}`;
+/** Draws who is waited for, and for how long. Returns how many containers have turned out to be healthy. */
+async function waitForHealth(
+  lab: LabName,
+  { json, waitTimeout }: Args,
+  signal: AbortSignal,
+): Promise<number> {
+  const line = waitingLine();
+  let said = '';
+  try {
+    return await awaitHealth({
+      lab,
+      signal,
+      timeoutMs: waitTimeout * 1000,
+      onWaiting: (waitsFor, ms) => {
+        const message = waitsFor.map(visible).join(', ');
+        if (json && message !== said)
+          process.stdout.write(`${JSON.stringify({ type: 'health', waitsFor })}\n`);
+        if (!json) line.show(`waiting for health: ${message}`, ms);
+        said = message;
+      },
+    });
+  } finally {
+    line.end();
+  }
+}
+
+type Outcome = Awaited<ReturnType<typeof upLab>> & { readonly healthy: number };
+
+function summary(lab: string, { outcome, nodes, links, ops, healthy }: Outcome, ms: number): string {
+  const size = `${count(nodes, 'node')}, ${count(links, 'link')}${healthy === 0 ? '' : `, ${healthy} healthy`}`;
   if (outcome === 'unchanged') return `lab ${lab} is up already: ${size}, nothing to change`;
   return `lab ${lab} is up: ${size}, ${count(ops, 'step')} in ${ms} ms`;
 }

@@ -35,3 +35,28 @@ export function progressBar(label: string): Progress {
     },
   };
 }
+
+export type WaitingLine = {
+  /** What is waited for, and for how long already. */
+  readonly show: (text: string, ms: number) => void;
+  readonly end: () => void;
+};
+
+/** One line with the seconds that pass on a terminal; elsewhere a line whenever the text is another one. */
+export function waitingLine(): WaitingLine {
+  const isTerminal = stderr.isTTY === true;
+  let shown = '';
+  return {
+    show(text, ms) {
+      if (isTerminal && ms < QUIET_MS) return;
+      const line = isTerminal ? `${text} (${Math.floor(ms / 1000)} s)` : text;
+      if (line === shown) return;
+      shown = line;
+      const room = Math.max(20, (stderr.columns ?? 80) - 1);
+      stderr.write(isTerminal ? `\r${line.slice(0, room)}\x1b[K` : `${line}\n`);
+    },
+    end() {
+      if (isTerminal && shown !== '') stderr.write('\r\x1b[K');
+    },
+  };
+}

@@ -20,6 +20,8 @@ test('the command begins at the first word that is no option and no value of one
     ['run --help', 'run --help'],
     ['run -m', 'run -m'],
     ['run', 'run'],
+    ['create --name web --memory-swap 1g httpd -f', 'create --name web --memory-swap 1g -- httpd -f'],
+    ['run -dlA=b --detach-keys ctrl-x sh -d', 'run -dlA=b --detach-keys ctrl-x -- sh -d'],
     ['up run ls -l', 'up run ls -l'],
   ];
   for (const [line, expected] of lines) assert.equal(split(line), expected);
