@@ -1,6 +1,7 @@
 // See leash.h.
 
 #include "leash.h"
+#include "memory.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -23,6 +24,7 @@ _Noreturn static void be_leash(int ready)
     // Had the monitor died before the line above, nobody would read this, and SIGPIPE is ignored there.
     if (TEMP_FAILURE_RETRY(write(ready, "", 1)) != 1) _exit(1);
     close_range(0, ~0U, 0);
+    forget_code();
     for (;;)
         pause();
 }

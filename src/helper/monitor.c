@@ -12,17 +12,15 @@
 #include "freezer.h"
 #include "health.h"
 #include "log.h"
+#include "memory.h"
 #include "signals.h"
 
 #include <fcntl.h>
-#include <link.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -771,23 +769,6 @@ static void take_signals(Monitor *monitor)
         if (monitor->alive) begin_stop(monitor, stop_grace(monitor), stop_signal(monitor));
     }
     reap(monitor);
-}
-
-// Making a container runs through most of this program; watching one needs a small part. What is not needed
-// any more is not kept mapped: it is in the page cache, for whoever makes the next one.
-static void forget_code(void)
-{
-    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
-    size_t count = getauxval(AT_PHNUM);
-    uintptr_t page = (uintptr_t)getpagesize() - 1;
-    // Of a program that is not linked at fixed addresses only the loader knows where the parts are.
-    for (size_t i = 0; headers != NULL && i < count; i++) {
-        uintptr_t from = headers[i].p_vaddr & ~page,
-                  to = (headers[i].p_vaddr + headers[i].p_memsz + page) & ~page;
-        if (headers[i].p_type == PT_INTERP || headers[i].p_type == PT_DYNAMIC) return;
-        if (headers[i].p_type != PT_LOAD || (headers[i].p_flags & PF_W) != 0) continue;
-        madvise((void *)from, to - from, MADV_DONTNEED);
-    }
 }
 
 static void watch(Monitor *monitor)

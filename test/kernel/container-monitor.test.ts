@@ -126,7 +126,7 @@ kernelTest('a signal that ends the command is told as 128 and its number', async
 kernelTest('a program that cannot be made is refused with its op, and leaves no process', () => {
   using container = monitored();
   const answer = container.start(['/no/such/command']);
-  assert.match(answer, /^error op \d+ ARGV: .*\/no\/such\/command/);
+  assert.match(answer, /^error\[127\] op \d+ ARGV: .*\/no\/such\/command/);
   assert.ok(!existsSync(join(container.folder, 'control')));
   assert.ok(!existsSync(join(container.folder, 'state')));
 });
