@@ -5,6 +5,7 @@ import { NslabError } from '../base/error.ts';
 import { parseSignal } from '../base/signals.ts';
 import type { ContainerOptions } from '../model/container-options.ts';
 import { parseSecurity, type SecurityText } from '../model/container-text.ts';
+import { portCount } from '../model/network.ts';
 import { type IdMaps, usernsOf } from '../model/userns.ts';
 import { buildLinux, deviceMounts } from './build-linux.ts';
 import { buildMounts } from './build-mounts.ts';
@@ -13,7 +14,7 @@ import { healthDefaults, LOG_FILES, LOG_MAX_BYTES, OCI_VERSION, SIGTERM, STOP_GR
 import type { BuildHost, ContainerNode } from './host.ts';
 import { durationOf, must, optionsOf } from './options.ts';
 import { hostPath } from './paths.ts';
-import type { Extension, Health, Restart, RuntimeSpec, SeccompChoice } from './runtime-spec.ts';
+import type { Extension, Health, Port, Restart, RuntimeSpec, SeccompChoice } from './runtime-spec.ts';
 
 /** @throws NslabError CONTAINER_... where the machine does not have what the file names */
 export function buildSpec(node: ContainerNode, host: BuildHost): RuntimeSpec {
@@ -55,6 +56,7 @@ export function buildSpec(node: ContainerNode, host: BuildHost): RuntimeSpec {
       ...engineOf(options),
       log: { path: `${host.var}/log`, maxBytes: LOG_MAX_BYTES, files: LOG_FILES },
       volumes,
+      ...(node.ports === undefined ? {} : { ports: node.ports.map(portOf) }),
       files,
     },
   };
@@ -66,6 +68,11 @@ function mapsOf(node: ContainerNode): IdMaps | undefined {
   // Before anything is made for the lab, `auto` is replaced by the ids it has got.
   if (userns.mode === 'auto') throw new Error(`userns of ${node.name} has no ids yet`);
   return userns.mode === 'map' ? userns.maps : undefined;
+}
+
+function portOf({ proto, address, port, to }: NonNullable<ContainerNode['ports']>[number]): Port {
+  const count = portCount(port);
+  return { proto, address, port: port.from, count, target: to.address, targetPort: to.port.from };
 }
 
 /** The one folder that is the root file system below the container's own layer. */

@@ -3,6 +3,7 @@
 import type { NetnsName, NodeName } from '../base/names.ts';
 import type { ContainerSpec } from '../model/container.ts';
 import type { Place, Sysctl } from '../model/lab.ts';
+import type { PublishedPort } from '../model/network.ts';
 import type { Device } from './runtime-spec.ts';
 
 /** What of a node its container is made of; a Node is one, and so is what a startContainer op has. */
@@ -14,6 +15,7 @@ export type ContainerNode = {
   /** Those of the network namespace are set by others. */
   readonly sysctls?: readonly Sysctl[];
   readonly labels?: Readonly<Record<string, string>>;
+  readonly ports?: readonly Omit<PublishedPort, 'path'>[];
 };
 
 /** Where things of one container are, and what the file's paths and variables refer to. */

@@ -55,6 +55,9 @@ function lowerMonitor({ nslab }: RuntimeSpec, cgroup: CgroupFacts): ProgramOp[] 
             startInterval: health.startIntervalMs,
           } as const,
         ]),
+    ...(nslab.ports ?? []).map(({ proto, ...port }): ProgramOp => {
+      return { op: 'PUBLISH', udp: proto === 'udp' ? 1 : 0, ...port };
+    }),
     ...(cgroup.oom === undefined ? [] : [{ op: 'OOM', file: cgroup.oom } as const]),
     ...(cgroup.freezer === undefined ? [] : [{ op: 'FREEZER', ...cgroup.freezer } as const]),
     ...lowerJoin(cgroup),

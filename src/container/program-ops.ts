@@ -31,6 +31,10 @@ export const programOps = {
   CGROUP: { code: 8, fields: { directory: 'text' } },
   DEVICES: { code: 9, fields: { directory: 'text', instructions: 'bytes' } },
   REMOVER: { code: 14, fields: { argv: 'list', env: 'list' } },
+  PUBLISH: {
+    code: 15,
+    fields: { udp: 'u32', address: 'text', port: 'u32', count: 'u32', target: 'text', targetPort: 'u32' },
+  },
   // Init's namespaces.
   NAMESPACES: { code: 10, fields: { types: 'u32' } },
   JOIN: { code: 11, fields: { type: 'u32', path: 'text' } },

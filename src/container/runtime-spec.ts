@@ -137,8 +137,21 @@ export type Extension = {
   readonly remover?: { readonly argv: readonly string[]; readonly env: readonly string[] };
   readonly log: { readonly path: string; readonly maxBytes: number; readonly files: number };
   readonly volumes: readonly Volume[];
+  readonly ports?: readonly Port[];
   /** Small files that are written into the container's folder before it starts, and bound into it by `mounts`. */
   readonly files: readonly { readonly path: string; readonly text: string }[];
+};
+
+/** Where the monitor listens, and where it sends what it hears. */
+export type Port = {
+  readonly proto: 'tcp' | 'udp';
+  /** Of the machine; `0.0.0.0` and `::` are all of a family. */
+  readonly address: string;
+  readonly port: number;
+  /** So many ports from there on. */
+  readonly count: number;
+  readonly target: string;
+  readonly targetPort: number;
 };
 
 export type SeccompChoice =

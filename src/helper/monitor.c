@@ -13,6 +13,7 @@
 #include "health.h"
 #include "log.h"
 #include "memory.h"
+#include "publish.h"
 #include "signals.h"
 
 #include <fcntl.h>
@@ -54,6 +55,7 @@ typedef struct {
     int input;      // of a stdin pipe, -1: none
     Clients clients;
     Health health;
+    Publish publish;
     // deadlines, of now_ms(); 0: none
     uint64_t kill_at, restart_at, freeze_next, freeze_until, hangup_until, remove_at;
     uint64_t started; // now_ms() of the last start
@@ -160,6 +162,7 @@ static bool make_container(Monitor *monitor, Failure *failure)
 {
     Stdio stdio;
     if (!load_program(monitor, failure)) return false;
+    if (!publish_begin(&monitor->publish, monitor->program, failure)) return false;
     bool made = open_stdio(monitor, &stdio);
     if (!made) fail(failure, errno, "make pipes for the output");
     monitor->oom_before = oom_kills(monitor);
@@ -167,6 +170,7 @@ static bool make_container(Monitor *monitor, Failure *failure)
     if (made) made = create_init(monitor->program, &stdio, &monitor->leash, &monitor->init, failure);
     close_stdio(&stdio);
     if (!made) {
+        publish_end(&monitor->publish);
         close_ends(monitor);
         return false;
     }
@@ -362,7 +366,9 @@ static void end_run(Monitor *monitor)
     }
     bool again = should_restart(monitor);
     state->status = again ? RESTARTING : EXITED;
+    // Between two runs the ports stay its own.
     if (again) plan_restart(monitor);
+    else publish_end(&monitor->publish);
     if (state->health != NULL && !again) state->health = NULL;
     write_state(monitor);
     // Before the one who is attached is told and goes.
@@ -408,6 +414,8 @@ static void reap(Monitor *monitor)
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
         if (monitor->alive && pid == monitor->init.pid) {
             init_ended(monitor, status);
+        } else if (pid == monitor->publish.pid) {
+            publish_ended(&monitor->publish);
         } else if (pid == monitor->health.probe && health_ended(&monitor->health, status, &monitor->state)) {
             write_state(monitor);
         } else if (pid == monitor->leash.pid) {
@@ -440,6 +448,7 @@ static void request_start(Monitor *monitor, Client *client)
     Failure failure;
     if (make_container(monitor, &failure)) return let_run(monitor);
     // The state stays as it was, but for the reason.
+    publish_end(&monitor->publish);
     set_error(monitor, failure.text);
     monitor->state.status = EXITED;
     write_state(monitor);
@@ -450,6 +459,7 @@ static void stop_restarting(Monitor *monitor)
 {
     monitor->restart_at = 0;
     monitor->state.status = EXITED;
+    publish_end(&monitor->publish);
     write_state(monitor);
     plan_removal(monitor);
     tell_exit(monitor);
@@ -679,6 +689,7 @@ static int next_timeout(Monitor *monitor)
     earlier(&first, monitor->freeze_next);
     earlier(&first, may_probe(monitor) ? monitor->health.next : 0);
     earlier(&first, monitor->hangup_until);
+    earlier(&first, monitor->publish.next);
     earlier(&first, health_deadline(&monitor->health));
     earlier(&first, clients_deadline(&monitor->clients));
     earlier(&first, partial_deadline(monitor, 0));
@@ -694,6 +705,17 @@ static bool is_due(uint64_t deadline)
     return deadline != 0 && deadline <= now_ms();
 }
 
+// Somebody has killed the process that listens. Should a port be somebody else's by now, it is tried again.
+static void publish_again(Monitor *monitor)
+{
+    Failure failure;
+    if (publish_begin(&monitor->publish, monitor->program, &failure)) return;
+    publish_ended(&monitor->publish);
+    if (strcmp(monitor->state.error, failure.text) == 0) return;
+    set_error(monitor, failure.text);
+    write_state(monitor);
+}
+
 static void meet_deadlines(Monitor *monitor)
 {
     if (is_due(monitor->kill_at)) kill_all(monitor);
@@ -704,6 +726,7 @@ static void meet_deadlines(Monitor *monitor)
     if (is_due(monitor->remove_at)) run_remover(monitor);
     if (is_due(monitor->freeze_next)) continue_pause(monitor);
     if (is_due(monitor->hangup_until)) monitor->hangup_until = 0;
+    if (is_due(monitor->publish.next)) publish_again(monitor);
     if (is_due(monitor->health.next) && may_probe(monitor))
         health_probe(&monitor->health, monitor->path, &monitor->state);
     for (int number = 0; number < 2; number++) {
@@ -845,6 +868,7 @@ static void open_monitor(Monitor *monitor, int report)
 
 static void end_monitor(Monitor *monitor)
 {
+    publish_end(&monitor->publish);
     if (monitor->state.status != EXITED) {
         monitor->state.status = EXITED;
         write_state(monitor);

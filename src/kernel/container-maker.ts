@@ -180,6 +180,12 @@ function withRemover(spec: RuntimeSpec, lab: LabName, { remove }: StartContainer
   return { ...spec, nslab: { ...spec.nslab, remover } };
 }
 
-function nodeOf({ node, place, container, sysctls }: StartContainer): ContainerNode {
-  return { name: node, place, container, ...(sysctls === undefined ? {} : { sysctls }) };
+function nodeOf({ node, place, container, sysctls, ports }: StartContainer): ContainerNode {
+  return {
+    name: node,
+    place,
+    container,
+    ...(sysctls === undefined ? {} : { sysctls }),
+    ...(ports === undefined ? {} : { ports }),
+  };
 }
