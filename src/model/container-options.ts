@@ -1,6 +1,7 @@
 // The container keys of a node with their types: Docker Compose's words, as topology/schema-container.ts lets them through.
 // container-text.ts reads the short forms among them.
 
+import type { PortOptions } from './port-text.ts';
 import type { UsernsOption } from './userns.ts';
 
 type OneOrList = string | readonly string[];
@@ -18,7 +19,7 @@ export type ContainerOptions = {
   readonly binds?: readonly string[];
   readonly volumes?: readonly (string | VolumeOptions)[];
   readonly tmpfs?: OneOrList;
-  readonly ports?: readonly unknown[];
+  readonly ports?: readonly (string | number | PortOptions)[];
   readonly cap_add?: readonly string[];
   readonly cap_drop?: readonly string[];
   readonly privileged?: boolean;

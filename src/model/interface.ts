@@ -34,6 +34,8 @@ type Common = {
   readonly port?: BridgePort;
   /** False: no link-local address, no router solicitation (addr_gen_mode none). True where the file gives IPv6. */
   readonly ipv6: boolean;
+  /** Further names of the node for those who are in the same network (`networks: { NAME: { aliases } }`). */
+  readonly aliases?: readonly string[];
   readonly path: string;
 };
 

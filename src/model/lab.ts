@@ -6,6 +6,7 @@ import type { LabName, NetnsName, NodeName } from '../base/names.ts';
 import type { ContainerSpec } from './container.ts';
 import type { Firewall, NatRule } from './filter.ts';
 import type { EndRef, Interface } from './interface.ts';
+import type { Network, PublishedPort } from './network.ts';
 import type { Neighbour, Route, Rule } from './route.ts';
 import type { TestSpec } from './test-spec.ts';
 
@@ -39,6 +40,9 @@ export type Node = {
   readonly neighbours: readonly Neighbour[];
   readonly nat: readonly NatRule[];
   readonly firewall?: Firewall;
+  /** Of the machine alone: the networks of containers that the lab makes, and the ports that lead to containers. */
+  readonly networks?: readonly Network[];
+  readonly ports?: readonly PublishedPort[];
   /** Written in this order. Those that `kind: router` or `nat` imply are in it already. */
   readonly sysctls: readonly Sysctl[];
   /** Extra lines of the node's /etc/hosts. */

@@ -20,7 +20,7 @@ export function checkFilters(lab: Lab): FilterProblem[] {
 }
 
 function checkNat(node: Node, rule: NatRule): FilterProblem[] {
-  const { firewall: _without, ...rest } = node;
+  const { firewall: _firewall, networks: _networks, ports: _ports, ...rest } = node;
   const message = faultOf({ ...rest, nat: [rule] });
   return message === undefined ? [] : [{ code: 'NAT_INVALID', message, path: rule.path }];
 }
@@ -29,9 +29,10 @@ function checkFirewall(node: Node, firewall: Firewall | undefined): FilterProble
   if (firewall === undefined) return [];
   return (['input', 'forward', 'output'] as const).flatMap((hook) => {
     const chain: FirewallChain | undefined = firewall[hook];
+    const { networks: _networks, ports: _ports, ...rest } = node;
     return (chain?.rules ?? []).flatMap((rule): FilterProblem[] => {
       const only = { [hook]: { ...chain, rules: [rule] } };
-      const message = faultOf({ ...node, nat: [], firewall: only });
+      const message = faultOf({ ...rest, nat: [], firewall: only });
       return message === undefined ? [] : [{ code: 'FIREWALL_INVALID', message, path: rule.path }];
     });
   });

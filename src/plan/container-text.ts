@@ -1,13 +1,17 @@
 // A container in words, for `plan` and `explain`: what it runs, on which files, and what of its settings is not the default.
 
-import type { ContainerSpec } from '../model/container.ts';
+import { bracketed, portRangeText } from '../model/network.ts';
+import type { Op } from './op.ts';
 import { commandLine } from './shell.ts';
 
 /** Keys that are said elsewhere: the first line has the command, the order of the ops has `depends_on`. */
-const SAID = new Set(['command', 'entrypoint', 'depends_on']);
+const SAID = new Set(['command', 'entrypoint', 'depends_on', 'ports']);
+
+type Started = Pick<Extract<Op, { readonly kind: 'startContainer' }>, 'container' | 'ports'>;
 
 /** The command and its files, then one line for each setting. */
-export function containerLines({ image, rootfs, options }: ContainerSpec): string[] {
+export function containerLines({ container, ports = [] }: Started): string[] {
+  const { image, rootfs, options } = container;
   const files =
     rootfs === undefined ? `image ${image}` : rootfs === 'host' ? 'a copy of the files of the host' : rootfs;
   const command = [options['entrypoint'], options['command']].flatMap(words).join(' ');
@@ -15,7 +19,14 @@ export function containerLines({ image, rootfs, options }: ContainerSpec): strin
   return [
     `${command === '' ? 'its own command' : command} on ${files}`,
     ...settings.map(([key, value]) => `${key}: ${textOf(value)}`),
+    ...ports.map(portLine),
   ];
+}
+
+/** What the monitor listens at. */
+function portLine({ proto, address, port, to }: NonNullable<Started['ports']>[number]): string {
+  const outside = `${bracketed(address)}:${portRangeText(port)}/${proto}`;
+  return `listen at ${outside} for ${bracketed(to.address)}:${portRangeText(to.port)}`;
 }
 
 /** A text is for a shell already; a list is words. */

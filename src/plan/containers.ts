@@ -19,12 +19,16 @@ export function planContainers(lab: Lab, ops: Op[]): void {
   const containers = lab.nodes.filter((node): node is Contained => node.container !== undefined);
   if (containers.length === 0) return;
   const nodes = new Map(lab.nodes.map((node) => [node.name, node]));
+  const published = lab.nodes.flatMap((node) => node.ports ?? []);
   const views = new Map(ops.flatMap((op) => (op.kind === 'linkEtc' ? [[op.netns, op.view]] : [])));
   for (const wave of wavesOf(containers)) {
     ops.push(...awaited(wave, nodes));
     for (const node of wave) {
       const place = placeOf(node, nodes);
       const view = place === null ? undefined : views.get(place);
+      const ports = published
+        .filter((port) => port.node === node.name)
+        .map(({ path: _path, ...port }) => port);
       ops.push({
         kind: 'startContainer',
         node: node.name,
@@ -32,6 +36,7 @@ export function planContainers(lab: Lab, ops: Op[]): void {
         container: node.container,
         ...(view === undefined ? {} : { view }),
         ...(node.sysctls.length === 0 ? {} : { sysctls: node.sysctls }),
+        ...(ports.length === 0 ? {} : { ports }),
       });
     }
   }

@@ -92,7 +92,7 @@ function containerComments(op: Op, lab: string): string[] {
     return [comment(`nslab exec ${op.node} ${commandLine(op.argv)}`)];
   }
   if (op.kind !== 'startContainer') return [];
-  const [command = '', ...settings] = containerLines(op.container);
+  const [command = '', ...settings] = containerLines(op);
   const network = op.place === null ? "the machine's network" : `the network of /run/netns/${op.place}`;
   return [
     `${op.node} is a container. nslab would, in this order:`,

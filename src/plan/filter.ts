@@ -1,28 +1,155 @@
 // A node's NAT and firewall as one nft table: the chains that are needed and no other. The words of a rule are nfnl's.
 
-import type { Firewall, FirewallChain, FirewallRule, NatRule } from '../model/filter.ts';
+import { type IpAddress, type IpPrefix, ipFamily } from '../base/ip.ts';
+import type { Firewall, FirewallChain, FirewallRule, NatRule, PortRange } from '../model/filter.ts';
 import type { Node } from '../model/lab.ts';
+import {
+  isAnyAddress,
+  isLoopbackAddress,
+  type Network,
+  type PublishedPort,
+  portCount,
+} from '../model/network.ts';
 import { type FilterRuleOptions, filterChain } from '../nfnl/firewall.ts';
-import { dnatChain, dnatRule, masqueradeRule, snatChain, snatRule } from '../nfnl/nat.ts';
-import type { NftChain, NftRule, NftTable } from '../nfnl/ruleset.ts';
+import { dnatChain, dnatRule, masqueradeRule, protocolOf, snatChain, snatRule } from '../nfnl/nat.ts';
+import {
+  type NftChain,
+  type NftMatch,
+  type NftPort,
+  type NftRule,
+  type NftTable,
+  nftPriority,
+} from '../nfnl/ruleset.ts';
 
 /** The table of a node, or undefined when the file asks for none. */
 export function nodeTable(node: Node, name: string): NftTable | undefined {
-  if (node.nat.length === 0 && node.firewall === undefined) return undefined;
-  const chains = [...natChains(node.nat), ...firewallChains(node.firewall)];
+  const chains = [...natChains(node), ...firewallChains(node.firewall), ...networkChains(node.networks)];
   return chains.length === 0 ? undefined : { family: 'inet', name, chains };
 }
 
-function natChains(nat: readonly NatRule[]): NftChain[] {
+function natChains({ nat, networks = [], ports = [] }: Node): NftChain[] {
   const before: NftRule[] = [];
   const after: NftRule[] = [];
   for (const rule of nat) {
     if (rule.kind === 'dnat') before.push(dnat(rule));
     else after.push(rule.kind === 'snat' ? snat(rule) : masquerade(rule));
   }
+  const published = ports.flatMap(publishedRules);
+  before.push(...published);
+  after.push(...hairpinRules(ports), ...networks.flatMap(outsideRules));
   return [
     ...(before.length > 0 ? [dnatChain('prerouting', before)] : []),
+    // What the machine itself sends meets no prerouting.
+    ...(published.length > 0 ? [dnatChain('output', published)] : []),
     ...(after.length > 0 ? [snatChain(after)] : []),
+  ];
+}
+
+const loopback = { 4: '127.0.0.0/8' as IpPrefix, 6: '::1' as IpAddress } as const;
+const protocols = { 4: 'ip', 6: 'ip6' } as const;
+
+/**
+ * A published port, for packets to any address of the machine or to the one that was named. Packets to a loopback address cannot
+ * be sent out again (route_localnet is off), nor can one family become the other: for those somebody listens (helper/publish.c).
+ */
+function publishedRules({ proto, address, port, to }: PublishedPort): NftRule[] {
+  const family = ipFamily(address);
+  if (isLoopbackAddress(address) || family !== ipFamily(to.address)) return [];
+  const protocol = protocols[family];
+  const destination: NftMatch[] = isAnyAddress(address)
+    ? [
+        { match: 'daddr', protocol, op: '!=', addresses: [loopback[family]] },
+        { match: 'fib daddr type', types: ['local'] },
+      ]
+    : [{ match: 'daddr', protocol, addresses: [address] }];
+  const rule = (outside: PortRange, inside: PortRange | undefined): NftRule => ({
+    matches: [...destination, { match: 'dport', protocol: proto, ports: [portOf(outside)] }],
+    statements: [
+      {
+        statement: 'dnat',
+        address: { from: to.address },
+        ...(inside === undefined ? {} : { port: portOf(inside) }),
+      },
+    ],
+  });
+  // Without a port it stays as it is, which is how a range keeps its order.
+  if (port.from === to.port.from) return [rule(port, port.to === undefined ? to.port : undefined)];
+  return Array.from({ length: portCount(port) }, (_, i) =>
+    rule({ from: port.from + i }, { from: to.port.from + i }),
+  );
+}
+
+function portOf({ from, to }: PortRange): NftPort {
+  return to === undefined ? from : { from, to };
+}
+
+/**
+ * A neighbour, or the container itself, that comes by a published port: without another source the answer would go to it
+ * directly, from an address that it did not ask.
+ */
+function hairpinRules(ports: readonly PublishedPort[]): NftRule[] {
+  const subnets = new Set(ports.filter((port) => publishedRules(port).length > 0).map(({ to }) => to.subnet));
+  return [...subnets].map((subnet) => {
+    const protocol = protocolOf(subnet);
+    return {
+      matches: [
+        { match: 'saddr', protocol, addresses: [subnet] },
+        { match: 'daddr', protocol, addresses: [subnet] },
+        { match: 'ct status', status: ['dnat'] },
+      ],
+      statements: [{ statement: 'masquerade' }],
+    };
+  });
+}
+
+function outsideRules({ bridge, subnets, internal }: Network): NftRule[] {
+  if (internal) return [];
+  return subnets.map(({ prefix }) => ({
+    matches: [
+      { match: 'saddr', protocol: protocolOf(prefix), addresses: [prefix] },
+      { match: 'oifname', op: '!=', names: [bridge] },
+    ],
+    statements: [{ statement: 'masquerade' }],
+  }));
+}
+
+/**
+ * Who may pass through the machine into a network of containers: answers, and what a published port sends there. Everything else
+ * is refused, from the outside as from the other networks, and nothing leaves an internal one.
+ */
+function networkChains(networks: readonly Network[] = []): NftChain[] {
+  if (networks.length === 0) return [];
+  const reject = { statement: 'reject', with: { type: 'icmpx', code: 'admin-prohibited' } } as const;
+  const rules = networks.flatMap(({ bridge, internal }): NftRule[] => {
+    const into: readonly NftMatch[] = [
+      { match: 'oifname', names: [bridge] },
+      { match: 'iifname', op: '!=', names: [bridge] },
+    ];
+    const out: readonly NftMatch[] = [
+      { match: 'iifname', names: [bridge] },
+      { match: 'oifname', op: '!=', names: [bridge] },
+    ];
+    if (internal) {
+      return [
+        { matches: into, statements: [reject] },
+        { matches: out, statements: [reject] },
+      ];
+    }
+    return [
+      {
+        matches: [...into, { match: 'ct state', states: ['established', 'related'] }],
+        statements: [{ statement: 'accept' }],
+      },
+      { matches: [...into, { match: 'ct status', status: ['dnat'] }], statements: [{ statement: 'accept' }] },
+      { matches: into, statements: [reject] },
+    ];
+  });
+  return [
+    {
+      name: 'networks',
+      base: { type: 'filter', hook: 'forward', priority: nftPriority.filter, policy: 'accept' },
+      rules,
+    },
   ];
 }
 

@@ -12,6 +12,11 @@ export function labGroup(lab: LabName): number {
   return (hash32(lab, 0) & 0x3fff_ffff) | 0x4000_0000;
 }
 
+/** True for the link group of whichever lab. */
+export function isLabGroup(group: number): boolean {
+  return group >= 0x4000_0000;
+}
+
 /** The nft table of a node. In a namespace of its own the short name says all; on the machine it must name the lab. */
 export function tableName(lab: LabName, place: Place): string {
   return place === null ? `nslab-${lab}` : 'nslab';

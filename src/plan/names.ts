@@ -1,7 +1,8 @@
 // What a node sees as /etc/hosts and /etc/resolv.conf, so that every node knows every other by name (hosts(5), resolv.conf(5)).
 // Nodes that see the lab alike share one folder, a view; ip-netns(8) and nslab bind its files over those of /etc. The
 // machine's own files are never touched. A node without `dns` has no resolv.conf here: whether it needs one depends on the
-// machine's resolver, which a plan does not know.
+// machine's resolver, which a plan does not know. Files and no server: they need no process, work for every program that asks the C
+// library, and are there before the first process; what asks a server itself (dig) does not see them.
 
 import { addressOf, type IpInterface, ipFamily, subnetOf } from '../base/ip.ts';
 import type { Dns, Lab, Node } from '../model/lab.ts';
@@ -35,11 +36,16 @@ export function planEtc(lab: Lab, ops: Op[]): void {
   ops.push(...links);
 }
 
-/** One node's lines of the hosts file, and where they lie when it has several. */
+/** One node's lines of the hosts file, and where they lie when that matters. */
 type Entry = {
   readonly text: string;
-  /** Only for a node with more than one address of a family: the lines with their subnets. */
-  readonly lines: readonly { readonly text: string; readonly subnet: string }[];
+  /** Only for a node with more than one address of a family, or with aliases: the lines with their subnets. */
+  readonly lines: readonly {
+    readonly text: string;
+    /** The same for those in the subnet, who know the node by its aliases as well. */
+    readonly near: string;
+    readonly subnet: string;
+  }[];
 };
 
 /** What a node sees: the files, made only when asked for, and a key that is the same for all nodes with the same files. */
@@ -88,8 +94,11 @@ class NameTable {
       const entry = this.entries[i];
       if (entry === undefined) continue;
       const isNear = ({ subnet }: { subnet: string }): boolean => attached.has(subnet);
-      const lines = [...entry.lines.filter(isNear), ...entry.lines.filter((line) => !isNear(line))];
-      const text = lines.map((line) => line.text).join('');
+      const far = entry.lines.filter((line) => !isNear(line));
+      const text = [
+        ...entry.lines.filter(isNear).map((line) => line.near),
+        ...far.map((line) => line.text),
+      ].join('');
       if (text !== entry.text) near.set(i, text);
     }
     return near;
@@ -97,21 +106,25 @@ class NameTable {
 }
 
 function entryOf(node: Node, lab: Lab, nearFirst: boolean): Entry {
-  const lines: { text: string; ip: IpInterface }[] = [];
+  const lines: { text: string; near: string; ip: IpInterface }[] = [];
   const count = { 4: 0, 6: 0 };
   let text = '';
-  for (const { addresses } of node.interfaces) {
+  let hasAliases = false;
+  for (const { addresses, aliases = [] } of node.interfaces) {
+    hasAliases ||= aliases.length > 0;
     for (const address of addresses) {
       if (!isReachable(address)) continue;
       const { ip } = address;
       const line = `${addressOf(ip)} ${node.name} ${node.name}.${lab.name}\n`;
-      lines.push({ text: line, ip });
+      const near = aliases.length === 0 ? line : `${line.trimEnd()} ${aliases.join(' ')}\n`;
+      lines.push({ text: line, near, ip });
       text += line;
       count[ipFamily(ip)]++;
     }
   }
-  if (!nearFirst || (count[4] < 2 && count[6] < 2)) return { text, lines: [] };
-  return { text, lines: lines.map((line) => ({ text: line.text, subnet: subnetOf(line.ip) })) };
+  const matters = hasAliases || (nearFirst && (count[4] > 1 || count[6] > 1));
+  if (!matters) return { text, lines: [] };
+  return { text, lines: lines.map(({ ip, ...line }) => ({ ...line, subnet: subnetOf(ip) })) };
 }
 
 type Address = Node['interfaces'][number]['addresses'][number];

@@ -9,6 +9,7 @@ import type { IfName, MacAddress, NetnsName, NodeName } from '../base/names.ts';
 import type { Condition, ContainerSpec } from '../model/container.ts';
 import type { InterfaceAddress, InterfaceType, WireguardPeer } from '../model/interface.ts';
 import type { Place, Sysctl } from '../model/lab.ts';
+import type { PublishedPort } from '../model/network.ts';
 import type { Neighbour, Route, Rule } from '../model/route.ts';
 import type { Userns } from '../model/userns.ts';
 import type { NftTable } from '../nfnl/ruleset.ts';
@@ -115,6 +116,8 @@ export type Op =
       readonly view?: string;
       /** Of the node; those of its network namespace have ops of their own. */
       readonly sysctls?: readonly Sysctl[];
+      /** Ports of the machine that its monitor listens at, for those whom no nft rule can serve. */
+      readonly ports?: readonly Omit<PublishedPort, 'path'>[];
       /** Made, and not started yet. */
       readonly hold?: true;
       /** Removed when it has ended, with its lab. */

@@ -93,7 +93,7 @@ function linesOf(
     case 'runCommand':
       return [line('run', lineOfWords(op.argv))];
     case 'startContainer':
-      return containerLines(op.container).map((text, i) => line(i === 0 ? 'start' : '', text));
+      return containerLines(op).map((text, i) => line(i === 0 ? 'start' : '', text));
     case 'awaitContainer':
       return [line('wait', `until ${op.node} ${conditionWords[op.condition]}`)];
     case 'linkEtc': {

@@ -3,7 +3,9 @@
 // is left out.
 
 import type { ErrorCode } from '../base/error-catalogue.ts';
+import type { LabName } from '../base/names.ts';
 import type { Lab } from '../model/lab.ts';
+import type { MachineFacts } from '../model/network.ts';
 import { fromContainerlab } from './containerlab.ts';
 import { lowerLab } from './lower.ts';
 import { isError, type Path, type PathProblem } from './problems.ts';
@@ -17,6 +19,7 @@ export type CheckOptions = {
   readonly defaultName?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly vars?: Readonly<Record<string, string>> | undefined;
+  readonly machine?: ((lab: LabName) => MachineFacts) | undefined;
 };
 
 export type Checked = {

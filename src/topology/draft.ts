@@ -3,10 +3,13 @@
 
 import type { ErrorCode } from '../base/error-catalogue.ts';
 import type { IpAddress, IpPrefix } from '../base/ip.ts';
-import type { IfName, NetnsName, NodeName } from '../base/names.ts';
+import type { IfName, LabName, NetnsName, NodeName } from '../base/names.ts';
 import { didYouMean } from '../base/suggest.ts';
 import type { InterfaceAddress } from '../model/interface.ts';
 import type { NodeKind } from '../model/lab.ts';
+import type { MachineFacts } from '../model/network.ts';
+import type { Pool } from './ipam.ts';
+import type { DraftNetwork } from './lower-networks.ts';
 import type { Path, PathProblem } from './problems.ts';
 import type { LinkFile, TopologyFile } from './schema.ts';
 import type { AddressFile, InterfaceFile, PortFile } from './schema-interface.ts';
@@ -43,6 +46,8 @@ export type DraftInterface = {
   readonly keyHomes: Map<string, Path>;
   readonly addresses: Placed<AddressFile>[];
   readonly slots: AddressSlot[];
+  /** Further names of the node for those who are in the same network. */
+  aliases?: readonly string[];
   /** The other end, when a link ends here. */
   wire?: { readonly peer: DraftInterface; readonly link: number };
 };
@@ -56,6 +61,8 @@ export type DraftNode = {
   readonly interfaces: Map<string, DraftInterface>;
   /** Default routes that `auto` addresses bring. */
   readonly autoRoutes: { readonly via: IpAddress; readonly dev: DraftInterface; readonly path: Path }[];
+  /** The machine's addresses in its networks, in the order of these. */
+  readonly gateways: IpAddress[];
 };
 
 /** Collects problems; lowering goes on after each. */
@@ -87,6 +94,7 @@ export type DraftLink = {
 /** What every step of lowering is given. */
 export type Lowering = {
   readonly file: TopologyFile;
+  readonly name: LabName;
   readonly prefix: string;
   readonly report: Report;
   /** In the order of the file. */
@@ -96,6 +104,11 @@ export type Lowering = {
   readonly links: DraftLink[];
   /** Subnets that pools handed out. */
   readonly allocated: IpPrefix[];
+  readonly networks: DraftNetwork[];
+  /** Where subnets of networks come from, once somebody has asked. */
+  readonly pools: { 4?: readonly Pool[]; 6?: readonly Pool[] };
+  /** What is asked of the machine; undefined where nobody can be asked, as in a test. */
+  readonly machine: () => MachineFacts | undefined;
 };
 
 /** Where a key of an interface stands, or the interface where the file does not have the key. */

@@ -28,7 +28,6 @@ const hints: Partial<Record<PlaceKind, Readonly<Record<string, string>>>> = {
     switches: 'switches are nodes with kind: bridge',
     bridges: 'bridges are nodes with kind: bridge',
     network: 'a network is a node with kind: bridge, and links to it',
-    networks: 'a network is a node with kind: bridge, and links to it',
     edges: use('links'),
     connections: use('links'),
     wires: use('links'),

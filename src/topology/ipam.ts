@@ -71,6 +71,15 @@ export class Subnets {
     this.used[ipFamily(prefix)].add(interval(prefix));
   }
 
+  /** Marks a subnet as used if nobody has any of it; false otherwise. */
+  take(prefix: IpPrefix): boolean {
+    const wanted = interval(prefix);
+    const used = this.used[ipFamily(prefix)];
+    if (used.meets(wanted) !== undefined) return false;
+    used.add(wanted);
+    return true;
+  }
+
   /** The next free subnet of the pool, marked as used, or undefined when there is none left. */
   next(pool: Pool): IpPrefix | undefined {
     const used = this.used[pool.family];

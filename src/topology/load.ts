@@ -4,7 +4,9 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { NslabError, type Problem, type Where } from '../base/error.ts';
+import type { LabName } from '../base/names.ts';
 import type { Lab } from '../model/lab.ts';
+import type { MachineFacts } from '../model/network.ts';
 import { checkTree } from './check.ts';
 import { decodeTopology, MAX_FILE_BYTES, parseYaml, tooBig } from './parse.ts';
 import { isError, parsePathText, resolveProblems } from './problems.ts';
@@ -17,6 +19,8 @@ export type LoadOptions = {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** `--var NAME=VALUE`. */
   readonly vars?: Readonly<Record<string, string>> | undefined;
+  /** What the machine has, asked only where the file leaves a subnet or a port open. */
+  readonly machine?: ((lab: LabName) => MachineFacts) | undefined;
 };
 
 export type LoadedLab = {

@@ -16,6 +16,7 @@ import type { AddressSlot, DraftInterface, Lowering } from './draft.ts';
 import { findInterface, keyPath } from './draft.ts';
 import { Addresses, Pool, Subnets } from './ipam.ts';
 import { addressesOf, interfaceAddress } from './lower-addresses.ts';
+import { allocateNetworks } from './lower-networks.ts';
 import type { Path } from './problems.ts';
 import type { PoolFile } from './schema.ts';
 import { members, readAddress, readPrefix } from './values.ts';
@@ -47,8 +48,8 @@ export function allocate(lab: Lowering): void {
 
 class Allocator {
   private readonly lab: Lowering;
-  private readonly subnets = new Subnets();
-  private readonly taken = new Set<IpAddress>();
+  readonly subnets = new Subnets();
+  readonly taken = new Set<IpAddress>();
   private readonly pools: Readonly<Record<PoolName, Pools>>;
   private readonly lans = new Map<DraftInterface, Lan | undefined>();
   private readonly wires = new Map<number, Ranges>();
@@ -57,7 +58,7 @@ class Allocator {
 
   constructor(lab: Lowering) {
     this.lab = lab;
-    if (asksForAuto(lab)) this.reserveExplicit();
+    if (asksForAuto(lab) || lab.networks.length > 0) this.reserveExplicit();
     const read = (name: PoolName) => readPools(lab, name);
     this.pools = { lan: read('lan'), p2p: read('p2p'), loopback: read('loopback') };
     keepNestedPools(this.pools);
@@ -76,6 +77,7 @@ class Allocator {
   }
 
   run(): void {
+    if (this.lab.networks.length > 0) allocateNetworks(this.lab, this);
     if (!asksForAuto(this.lab)) return;
     for (const link of this.lab.links) for (const end of link.ends) this.serve(end);
     for (const draft of interfacesOf(this.lab)) this.serve(draft);

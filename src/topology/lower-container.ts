@@ -20,12 +20,13 @@ import {
   splitVariable,
   type TextProblem,
 } from '../model/container-text.ts';
+import { parsePort } from '../model/port-text.ts';
 import { parseUserns } from '../model/userns.ts';
 import type { DraftNode, Lowering } from './draft.ts';
 import { HOST } from './lower-nodes.ts';
 import type { Path } from './problems.ts';
 import { containerKeys } from './schema-container.ts';
-import { members, quote, readAddress, readPortRange, readUnit } from './values.ts';
+import { members, quote, readUnit } from './values.ts';
 
 /** The container part of a node that has `image` or `rootfs`. */
 export function lowerContainer(lab: Lowering, node: DraftNode): ContainerSpec | undefined {
@@ -37,8 +38,8 @@ export function lowerContainer(lab: Lowering, node: DraftNode): ContainerSpec | 
   // Typed, so that the schema and the model cannot come to disagree.
   const values: { readonly [K in keyof ContainerOptions]: ContainerOptions[K] | undefined } = file;
   for (const key of Object.keys(containerKeys)) {
-    // What `hosts` means for every node was lowered with it.
-    if (key === 'image' || key === 'rootfs' || key === 'extra_hosts') continue;
+    // What `hosts` and `dns` mean for every node was lowered with them, and networks became interfaces.
+    if (LOWERED.has(key)) continue;
     const value = values[key as keyof ContainerOptions];
     if (value !== undefined) options[key] = value;
   }
@@ -48,6 +49,8 @@ export function lowerContainer(lab: Lowering, node: DraftNode): ContainerSpec | 
     options,
   };
 }
+
+const LOWERED = new Set(['image', 'rootfs', 'extra_hosts', 'dns_search', 'dns_opt', 'networks']);
 
 class Checker {
   private readonly lab: Lowering;
@@ -178,51 +181,13 @@ class Checker {
   }
 
   private ports(): void {
-    for (const [index, port] of (this.node.file.ports ?? []).entries()) {
-      const path = this.at('ports', index);
-      if (typeof port === 'object') {
-        if (port.host_ip !== undefined)
-          readAddress(port.host_ip, { report: this.lab.report, path: [...path, 'host_ip'] });
-        if (port.published !== undefined)
-          readPortRange(port.published, { report: this.lab.report, path: [...path, 'published'] });
-      } else this.port(String(port), path);
-    }
-  }
-
-  /** `80`, `8081:80/tcp`, `127.0.0.1:8081:80`, `[::1]:8000-8010:8000-8010/udp`. */
-  private port(text: string, path: Path): void {
-    const match = /^(?:(\[[^\]]+\]|[0-9.]+):)??(?:([0-9-]*):)?([0-9-]+)(?:\/([a-z0-9]+))?$/i.exec(text);
-    if (match === null) {
-      this.lab.report.fail(
-        path,
-        'VALUE_INVALID',
-        `${quote(text)} is not a published port`,
-        'as "8081:80/tcp", the port of the machine first',
-      );
-      return;
-    }
-    const [, address, outside, inside, proto] = match;
-    const place = { report: this.lab.report, path };
-    if (address !== undefined) readAddress(address.replace(/^\[(.*)\]$/, '$1'), place);
-    const outer = outside === undefined || outside === '' ? undefined : readPortRange(outside, place);
-    const inner = readPortRange(inside ?? '', place);
-    if (proto !== undefined && proto !== 'tcp' && proto !== 'udp') {
-      this.lab.report.fail(
-        path,
-        'VALUE_INVALID',
-        `${quote(proto)} is not a protocol of a port`,
-        'tcp or udp',
-      );
-    }
-    const width = (range: { from: number; to?: number }) => (range.to ?? range.from) - range.from;
-    if (outer !== undefined && inner !== undefined && width(outer) !== width(inner)) {
-      this.lab.report.fail(path, 'VALUE_INVALID', `the two ranges of ${quote(text)} have different lengths`);
-    }
+    for (const [index, port] of (this.node.file.ports ?? []).entries())
+      this.read(parsePort(port), this.at('ports', index));
   }
 
   /** What another issue brings is refused, so that no container runs without it. */
   private unsupported(): void {
-    const { image, ports } = this.node.file;
+    const { image } = this.node.file;
     const refuse = (path: Path, message: string, hint: string) =>
       this.lab.report.add({ code: 'CONTAINER_UNSUPPORTED', message, hint, path, part: 'key' });
     if (image !== undefined) {
@@ -230,13 +195,6 @@ class Checker {
         this.at('image'),
         'images are not supported yet',
         'write `rootfs: host`, or `rootfs:` and a folder',
-      );
-    }
-    if (ports !== undefined && ports.length > 0) {
-      refuse(
-        this.at('ports'),
-        'published ports are not supported yet',
-        'a link to `host` reaches the container',
       );
     }
   }

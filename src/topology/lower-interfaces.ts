@@ -45,6 +45,7 @@ function lowerInterface(lab: Lowering, draft: DraftInterface): Interface | undef
   made.up = keys.up ?? true;
   made.addresses = addressesOf(draft);
   made.ipv6 = hasIpv6(lab, draft);
+  if (draft.aliases !== undefined) made.aliases = draft.aliases;
   made.path = pathText(draft.path);
   return Object.assign(made, type) as Interface;
 }

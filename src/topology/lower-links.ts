@@ -42,7 +42,8 @@ function checkLoopback(lab: Lowering, draft: DraftInterface): void {
   draft.keys.type = 'loopback';
 }
 
-function newInterface(node: DraftNode, name: string, path: Path): DraftInterface {
+/** An interface without keys, which nothing of that name describes yet. */
+export function newInterface(node: DraftNode, name: string, path: Path): DraftInterface {
   const draft: DraftInterface = {
     node,
     name,

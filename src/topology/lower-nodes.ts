@@ -47,6 +47,7 @@ function draftNode(lab: Lowering, { name, file, path }: Entry, kind: NodeKind): 
     path,
     interfaces: new Map<string, DraftInterface>(),
     autoRoutes: [],
+    gateways: [],
   });
 }
 
@@ -78,7 +79,16 @@ function draftHost(lab: Lowering, { name, file, path }: Entry): void {
 
 function hostNode(file: NodeFile, path: Path): DraftNode {
   const interfaces = new Map<string, DraftInterface>();
-  return { name: HOST as NodeName, kind: 'host', place: null, file, path, interfaces, autoRoutes: [] };
+  return {
+    name: HOST as NodeName,
+    kind: 'host',
+    place: null,
+    file,
+    path,
+    interfaces,
+    autoRoutes: [],
+    gateways: [],
+  };
 }
 
 /** The node of that name. `host` comes into being when a link first names it. */

@@ -1,15 +1,21 @@
 // What a node has besides interfaces and routing: sysctls, lines of /etc/hosts, name servers, commands, labels.
 
-import { ipFamily } from '../base/ip.ts';
+import { type IpAddress, ipFamily } from '../base/ip.ts';
 import type { NatRule } from '../model/filter.ts';
 import type { Interface } from '../model/interface.ts';
 import type { Dns, HostsEntry, Sysctl } from '../model/lab.ts';
+import type { Network, PublishedPort } from '../model/network.ts';
 import { type DraftNode, findInterface, type Lowering, type Report } from './draft.ts';
 import { type Path, pathText } from './problems.ts';
 import type { DefaultsFile, NodeFile } from './schema-node.ts';
 import { members, quote, readAddress } from './values.ts';
 
-type Parts = { readonly interfaces: readonly Interface[]; readonly nat: readonly NatRule[] };
+type Parts = {
+  readonly interfaces: readonly Interface[];
+  readonly nat: readonly NatRule[];
+  readonly networks?: readonly Network[] | undefined;
+  readonly ports?: readonly PublishedPort[] | undefined;
+};
 
 /** Those that the kind and NAT imply, then those of `defaults`, then the node's own; of two for one key the last stays. */
 export function lowerSysctls(lab: Lowering, node: DraftNode, parts: Parts): Sysctl[] {
@@ -48,14 +54,16 @@ function forwarding(node: DraftNode, { nat }: Parts): Sysctl[] {
  * the lab pass. IPv6 knows that since Linux 6.17 (force_forwarding; `forwarding` of one interface does not forward), so
  * it is asked for only where the lab has IPv6 on the machine, and not where the file turns on `all` itself.
  */
-function hostForwarding(node: DraftNode, { interfaces, nat }: Parts, own: readonly Sysctl[]): Sysctl[] {
-  if (nat.length === 0) return [];
-  const path = pathText([...node.path, 'nat']);
+function hostForwarding(node: DraftNode, parts: Parts, own: readonly Sysctl[]): Sysctl[] {
+  const { interfaces, nat, networks = [], ports = [] } = parts;
+  const forContainers = networks.length + ports.length > 0;
+  if (nat.length === 0 && !forContainers) return [];
+  const path = pathText(nat.length === 0 ? node.path : [...node.path, 'nat']);
   const named = nat.flatMap((rule) => (rule.kind === 'dnat' ? (rule.in ?? []) : rule.out));
   const routed = interfaces.filter((one) => one.master === undefined).map((one) => one.ifname as string);
   const names = [...new Set([...routed, ...named])].filter((name) => !name.endsWith('*'));
-  const families = ([4, 6] as const).filter((family) =>
-    nat.some((rule) => (rule.family ?? family) === family),
+  const families = ([4, 6] as const).filter(
+    (family) => forContainers || nat.some((rule) => (rule.family ?? family) === family),
   );
   const addressed = interfaces.some((one) => one.addresses.some(({ ip }) => ipFamily(ip) === 6));
   const all = own.some((sysctl) => sysctl.key === forwardKeys[6] && sysctl.value !== '0');
@@ -152,20 +160,35 @@ function isOfNamespace(node: DraftNode, key: string): boolean {
 export function lowerHosts(lab: Lowering, node: DraftNode): HostsEntry[] {
   const { hosts, extra_hosts } = node.file;
   if (node.place === null || (hosts ?? extra_hosts ?? lab.file.defaults?.hosts) === undefined) return [];
+  const own = { report: lab.report, gateway: node.gateways[0] };
   return [
-    ...readHosts(lab.report, lab.file.defaults?.hosts, ['defaults', 'hosts']),
-    ...readHosts(lab.report, hosts, [...node.path, 'hosts']),
-    ...readHosts(lab.report, extra_hosts, [...node.path, 'extra_hosts']),
+    ...readHosts({ ...own, path: ['defaults', 'hosts'] }, lab.file.defaults?.hosts),
+    ...readHosts({ ...own, path: [...node.path, 'hosts'] }, hosts),
+    ...readHosts({ ...own, path: [...node.path, 'extra_hosts'] }, extra_hosts),
   ];
+}
+
+/** `gateway` is the machine's address in the first network of the node. */
+type HostsSpot = { readonly report: Report; readonly path: Path; readonly gateway: IpAddress | undefined };
+
+/** Compose's word for the machine. */
+const GATEWAY_WORD = 'host-gateway';
+
+function readHostsAddress(text: string, { report, path, gateway }: HostsSpot): IpAddress | undefined {
+  if (text !== GATEWAY_WORD) return readAddress(text, { report, path });
+  if (gateway !== undefined) return gateway;
+  const message = `${GATEWAY_WORD} is the machine's address in a network of the container, which is in none`;
+  return report.fail(path, 'HOSTS_INVALID', message);
 }
 
 type HostsFile = NonNullable<NodeFile['hosts']>;
 
-function readHosts(report: Report, file: HostsFile | undefined, path: Path): HostsEntry[] {
+function readHosts(spot: HostsSpot, file: HostsFile | undefined): HostsEntry[] {
+  const { report, path } = spot;
   if (file === undefined) return [];
   if (Array.isArray(file)) {
     return (file as readonly string[]).flatMap(
-      (line, index) => readHostsLine(report, line, [...path, index]) ?? [],
+      (line, index) => readHostsLine({ ...spot, path: [...path, index] }, line) ?? [],
     );
   }
   return Object.entries(file as Record<string, string | string[]>).flatMap(([name, value]) => {
@@ -179,14 +202,15 @@ function readHosts(report: Report, file: HostsFile | undefined, path: Path): Hos
       return [];
     }
     return members<string>(value, [...path, name]).flatMap(({ value: text, path: at }) => {
-      const address = readAddress(text, { report, path: at });
+      const address = readHostsAddress(text, { ...spot, path: at });
       return address === undefined ? [] : { address, names: [name] };
     });
   });
 }
 
 /** `10.1.1.2 db db.lab`, as hosts(5); `db:10.1.1.2` and `db=10.1.1.2`, as Compose. */
-function readHostsLine(report: Report, line: string, path: Path): HostsEntry | undefined {
+function readHostsLine(spot: HostsSpot, line: string): HostsEntry | undefined {
+  const { report, path } = spot;
   const compose = /^([A-Za-z0-9_.-]+)[:=](\S+)$/.exec(line.trim());
   const words = line.trim().split(/\s+/);
   const isCompose = compose !== null && !/^[0-9.]+$/.test(compose[1] ?? '') && words.length === 1;
@@ -203,7 +227,7 @@ function readHostsLine(report: Report, line: string, path: Path): HostsEntry | u
   }
   const bad = names.find((name) => !isHostName(name));
   if (bad !== undefined) return report.fail(path, 'HOSTS_INVALID', `${quote(bad)} is not a host name`);
-  const address = readAddress(text, { report, path });
+  const address = readHostsAddress(text, spot);
   return address === undefined ? undefined : { address, names };
 }
 
@@ -212,14 +236,32 @@ function isHostName(name: string): boolean {
   return /^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(name) && name.length <= 253;
 }
 
-/** Name servers of the node, or of `defaults`. */
+/** Name servers of the node, or of `defaults`. A container may say parts of it in Compose's words. */
 export function lowerDns(lab: Lowering, node: DraftNode): Dns | undefined {
   if (node.place === null) return undefined;
-  const own = node.file.dns;
+  const { dns: own, dns_search: search, dns_opt: options } = node.file;
   const file = own ?? lab.file.defaults?.dns;
-  return file === undefined
-    ? undefined
-    : readDns(lab.report, file, own === undefined ? ['defaults', 'dns'] : [...node.path, 'dns']);
+  const path = own === undefined ? ['defaults', 'dns'] : [...node.path, 'dns'];
+  const dns = file === undefined ? undefined : readDns(lab.report, file, path);
+  if (search === undefined && options === undefined) return dns;
+  const said = dns ?? { servers: [], search: [], options: [] };
+  for (const [key, value] of [
+    ['dns_search', search],
+    ['dns_opt', options],
+  ] as const) {
+    const other = key === 'dns_search' ? 'search' : 'options';
+    if (value === undefined || said[other].length === 0) continue;
+    const message = `\`${key}\` is another word for \`dns: { ${other} }\`; one is enough`;
+    lab.report.fail([...node.path, key], 'VALUE_INVALID', message);
+  }
+  return {
+    servers: said.servers,
+    search: [
+      ...said.search,
+      ...members<string>(search, [...node.path, 'dns_search']).map(({ value }) => value),
+    ],
+    options: [...said.options, ...(options ?? [])],
+  };
 }
 
 function readDns(report: Report, file: NonNullable<DefaultsFile['dns']>, path: Path): Dns {

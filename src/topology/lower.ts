@@ -5,6 +5,7 @@
 import type { LabName, NodeName } from '../base/names.ts';
 import { parseNodeName } from '../base/names.ts';
 import type { Lab, Link, Node } from '../model/lab.ts';
+import type { MachineFacts } from '../model/network.ts';
 import { type DraftNode, type Lowering, Report } from './draft.ts';
 import { given } from './given.ts';
 import { readAddresses } from './lower-addresses.ts';
@@ -15,7 +16,9 @@ import { lowerImpairs } from './lower-impair.ts';
 import { lowerInterfaces, refTo } from './lower-interfaces.ts';
 import { draftInterfaces, draftLinks } from './lower-links.ts';
 import { assignIfnames } from './lower-names.ts';
+import { draftNetworks, lowerNetworks } from './lower-networks.ts';
 import { draftNodes } from './lower-nodes.ts';
+import { lowerPorts } from './lower-ports.ts';
 import { lowerNeighbours, lowerRoutes } from './lower-routes.ts';
 import { lowerRules } from './lower-rules.ts';
 import { lowerDns, lowerExec, lowerHosts, lowerLabels, lowerSysctls } from './lower-settings.ts';
@@ -29,6 +32,8 @@ export type LowerOptions = {
   readonly prefix?: string | undefined;
   /** What the lab is called when the file does not say. */
   readonly defaultName?: string | undefined;
+  /** What the machine has, asked only where the file leaves a subnet or a port open. */
+  readonly machine?: ((lab: LabName) => MachineFacts) | undefined;
 };
 
 export type Lowered = {
@@ -42,19 +47,29 @@ export type Lowered = {
 /** Lowers a file that the schema has accepted. */
 export function lowerLab(file: TopologyFile, options: LowerOptions): Lowered {
   const prefix = options.prefix ?? file.prefix ?? '';
+  const report = new Report();
+  const name = labName({ file, prefix, report }, options);
+  let facts: MachineFacts | undefined;
   const lab: Lowering = {
     file,
+    name,
     prefix,
-    report: new Report(),
+    report,
     nodes: [],
     byName: new Map(),
     links: [],
     allocated: [],
+    networks: [],
+    pools: {},
+    machine: () => {
+      facts ??= options.machine?.(name);
+      return facts;
+    },
   };
-  const name = labName(lab, options);
   draftNodes(lab);
   draftInterfaces(lab);
   draftLinks(lab);
+  draftNetworks(lab);
   assignIfnames(lab);
   readAddresses(lab);
   allocate(lab);
@@ -62,7 +77,7 @@ export function lowerLab(file: TopologyFile, options: LowerOptions): Lowered {
     name,
     prefix,
     ...given({ description: file.description }),
-    nodes: hostLast(lab.nodes).map((node) => lowerNode(lab, node)),
+    nodes: lowerNodes(lab),
     links: lab.links.map((link): Link => {
       const [a, b] = link.ends;
       return {
@@ -82,20 +97,32 @@ function hostLast(nodes: readonly DraftNode[]): DraftNode[] {
   return [...nodes.filter((node) => node.place !== null), ...nodes.filter((node) => node.place === null)];
 }
 
+function lowerNodes(lab: Lowering): Node[] {
+  const nodes = hostLast(lab.nodes).map((node) => lowerNode(lab, node));
+  // What they ask of a machine that the file does not mention is told as well.
+  if (nodes.at(-1)?.place !== null) lowerPorts(lab, undefined);
+  return nodes;
+}
+
 function lowerNode(lab: Lowering, node: DraftNode): Node {
   const interfaces = lowerInterfaces(lab, node);
+  const routes = lowerRoutes(lab, node);
   const nat = lowerNat(lab, node);
+  // Absent where there are none, so that other labs are as they were.
+  const networks = node.place === null && lab.networks.length > 0 ? lowerNetworks(lab) : undefined;
+  const published = node.place === null ? lowerPorts(lab, { interfaces, routes }) : [];
+  const ports = published.length > 0 ? published : undefined;
   return {
     name: node.name as NodeName,
     place: node.place,
     kind: node.kind,
     interfaces,
-    routes: lowerRoutes(lab, node),
+    routes,
     rules: lowerRules(lab, node),
     neighbours: lowerNeighbours(lab, node),
     nat,
-    ...given({ firewall: lowerFirewall(lab, node) }),
-    sysctls: lowerSysctls(lab, node, { interfaces, nat }),
+    ...given({ firewall: lowerFirewall(lab, node), networks, ports }),
+    sysctls: lowerSysctls(lab, node, { interfaces, nat, networks, ports }),
     hosts: lowerHosts(lab, node),
     ...given({ dns: lowerDns(lab, node) }),
     exec: lowerExec(lab, node),
@@ -105,7 +132,9 @@ function lowerNode(lab: Lowering, node: DraftNode): Node {
   };
 }
 
-function labName(lab: Lowering, { prefix, defaultName }: LowerOptions): LabName {
+type Named = Pick<Lowering, 'file' | 'prefix' | 'report'>;
+
+function labName(lab: Named, { prefix, defaultName }: LowerOptions): LabName {
   const { file, report } = lab;
   if (lab.prefix !== '') checkPrefix(lab, prefix === undefined);
   const own = file.name === undefined ? undefined : String(file.name);
@@ -130,7 +159,7 @@ function labName(lab: Lowering, { prefix, defaultName }: LowerOptions): LabName 
   return full as LabName;
 }
 
-function checkPrefix(lab: Lowering, ofFile: boolean): void {
+function checkPrefix(lab: Named, ofFile: boolean): void {
   const parsed = parseNodeName(lab.prefix);
   if (parsed.ok) return;
   const message = `prefix ${quote(lab.prefix)} ${parsed.error}`;

@@ -2,6 +2,7 @@
 // "services"). They are validated here and in lower-container.ts; the runner reads them.
 
 import * as v from 'valibot';
+import { membershipsSchema } from './schema-network.ts';
 import {
   doc,
   either,
@@ -35,10 +36,13 @@ const port = either(
   v.string(),
   v.number(),
   mapping({
-    target: doc(integer(1, 65535), 'Port of the container.'),
-    published: key(textOrNumber, 'Port of the machine.'),
-    host_ip: key(v.string(), 'Address of the machine.'),
+    target: doc(textOrNumber, 'Port of the container, or a range.'),
+    published: key(textOrNumber, 'Port of the machine; one that is free by default.'),
+    host_ip: key(v.string(), 'Address of the machine; all of them by default.', ['127.0.0.1']),
     protocol: key(v.picklist(['tcp', 'udp']), 'tcp by default.'),
+    mode: key(v.picklist(['host', 'ingress']), 'Both are the same on one machine.'),
+    name: key(v.string(), 'A word for readers.'),
+    app_protocol: key(v.string(), 'A word for readers.'),
   }),
 );
 
@@ -80,7 +84,9 @@ export const containerKeys = {
   binds: key(list(v.string()), 'Paths of the machine in the container.', [['./www:/www:ro']]),
   volumes: key(list(volume), 'Named volumes and paths.', [['data:/var/lib/data']]),
   tmpfs: key(words, 'Paths that live in memory.', ['/tmp:size=16m']),
-  ports: key(list(port), 'Ports of the machine that lead to the container.', [['8081:80/tcp']]),
+  ports: key(list(port), 'Ports of the machine that lead to the container.', [
+    ['8081:80/tcp', '127.0.0.1:53:53/udp', '8000-8010:8000-8010', '80'],
+  ]),
   cap_add: key(list(v.string()), 'Capabilities given.', [['NET_ADMIN']]),
   cap_drop: key(list(v.string()), 'Capabilities taken.', [['ALL']]),
   privileged: key(v.boolean(), 'All capabilities and devices.'),
@@ -120,7 +126,14 @@ export const containerKeys = {
   stop_grace_period: key(quantity(), 'Time until it is killed.', ['10s']),
   healthcheck: key(healthcheck, 'How to see that the container works.'),
   depends_on: key(dependsOn, 'Nodes that start before this one.', [['db']]),
-  network_mode: key(v.string(), 'none, host, bridge or container:NAME.'),
+  network_mode: key(
+    v.string(),
+    'none, host, bridge or container:NAME. `bridge` by default where no link ends at the node.',
+  ),
+  networks: key(membershipsSchema, 'Networks of the lab that the container is plugged into.', [
+    ['front', 'back'],
+    { back: { aliases: ['db'] } },
+  ]),
   ipc: key(v.string(), '`host` for System V queues and /dev/shm of the machine; its own by default.'),
   pid: key(v.string(), '`host` for all processes of the machine; its own by default.'),
   userns: key(
@@ -137,6 +150,8 @@ export const containerKeys = {
   read_only: key(v.boolean(), 'The root file system cannot be written.'),
   shm_size: key(quantity(), 'Size of /dev/shm.', ['64MB']),
   extra_hosts: key(either(named(oneOrList(v.string())), list(v.string())), "Compose's word for `hosts`.", [
-    ['db:10.1.1.2'],
+    ['db:10.1.1.2', 'machine:host-gateway'],
   ]),
+  dns_search: key(words, "Compose's word for `dns: { search }`.", ['lab.example']),
+  dns_opt: key(list(v.string()), "Compose's word for `dns: { options }`.", [['ndots:2']]),
 } as const;

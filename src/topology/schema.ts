@@ -4,6 +4,7 @@
 
 import * as v from 'valibot';
 import { endpointSchema, impairSchema } from './schema-interface.ts';
+import { networksSchema } from './schema-network.ts';
 import { defaultsSchema, nodesSchema } from './schema-node.ts';
 import {
   doc,
@@ -88,6 +89,9 @@ export const fileSchema = mapping({
   ),
   nodes: nodesKey,
   links: linksKey,
+  networks: key(orEmpty(networksSchema), 'Networks that containers are plugged into, by name.', [
+    { front: {}, back: { internal: true } },
+  ]),
   tests: key(list(testSchema), 'What the lab is expected to do; `nslab test` runs them.'),
   topology: key(
     mapping({ nodes: nodesKey, links: linksKey, defaults: key(defaultsSchema, 'Defaults of all nodes.') }),

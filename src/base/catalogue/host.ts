@@ -28,6 +28,16 @@ export const hostErrors = {
     explanation:
       'The host already routes addresses that the lab would use, so one of the two would be cut off. Change the subnet in the file.',
   },
+  HOST_PORT_TAKEN: {
+    exit: exit.host,
+    explanation:
+      'A container would publish a port that a program of the machine, or a container of another lab, has already. The message says which. Publish another port, or on another address of the machine, or end the other one.',
+  },
+  HOST_ADDRESS_MISSING: {
+    exit: exit.host,
+    explanation:
+      'A container would publish a port on an address that the machine does not have. `ip addr` lists those it has.',
+  },
   HOST_LIMIT: {
     exit: exit.host,
     explanation:

@@ -17,6 +17,11 @@ export const labErrors = {
     explanation:
       'Another nslab process is working on the same lab at this moment. Wait until it has ended; the message names its process id.',
   },
+  LAB_IN_USE: {
+    exit: exit.lab,
+    explanation:
+      'Containers of other labs are plugged into a network of this one, as those of `nslab run` are into that of the lab `default`. They would be cut off.',
+  },
   LAB_AMBIGUOUS: {
     exit: exit.lab,
     explanation: 'More than one lab fits. Name one of those listed.',

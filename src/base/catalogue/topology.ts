@@ -269,6 +269,16 @@ export const topologyErrors = {
   PORT_NO_PROTO: entry(
     'TCP and UDP have ports of their own. A rule with a port must say which of the two it means.',
   ),
+  PORT_CONFLICT: entry(
+    'Two containers of the file publish the same port of the machine, and one socket has it at a time.',
+  ),
+  PORT_UNREACHABLE: entry(
+    'A published port leads to an address of the container, and the machine reaches none of them: the container is on no network of the lab and no link with addresses joins it to `host`.',
+  ),
+  NETWORK_UNDEFINED: entry(
+    'A container names a network that the file does not have under `networks`, or an external one of a lab that is not up.',
+  ),
+  NETWORK_INVALID: entry('Parts of a network of containers do not fit together.'),
   FIREWALL_INVALID: entry('The firewall rule does not make sense to nftables.'),
   SYSCTL_INVALID: entry(
     'The key is not a sysctl of the network namespace, so setting it in a node would change the whole machine.',
