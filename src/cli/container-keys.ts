@@ -27,6 +27,10 @@ export type ContainerArgs = LimitArgs & {
   readonly shmSize?: string;
   readonly ulimit?: readonly string[];
   readonly net?: string;
+  readonly addHost?: readonly string[];
+  readonly dns?: readonly string[];
+  readonly dnsSearch?: readonly string[];
+  readonly dnsOption?: readonly string[];
   readonly ipc?: string;
   readonly pid?: string;
   readonly capAdd?: readonly string[];
@@ -57,9 +61,9 @@ export type ContainerArgs = LimitArgs & {
 
 /** @throws NslabError USAGE for what a file would say in other words */
 export function containerKeys(args: ContainerArgs): ContainerKeys {
-  const { net = 'none' } = args;
-  if (net !== 'none' && net !== 'host') {
-    throw new NslabError('USAGE', `--net ${net}: outside of a lab a container has none or host`, {
+  const { net = 'bridge' } = args;
+  if (net !== 'bridge' && net !== 'none' && net !== 'host') {
+    throw new NslabError('USAGE', `--net ${net}: outside of a lab a container has bridge, none or host`, {
       hint: 'in a topology file it has links as any node',
     });
   }
@@ -77,7 +81,11 @@ export function containerKeys(args: ContainerArgs): ContainerKeys {
     ...limitKeys(args),
     shm_size: args.shmSize,
     ulimits: args.ulimit === undefined ? undefined : Object.fromEntries(args.ulimit.map(limitOf)),
-    network_mode: net,
+    network_mode: net === 'bridge' ? undefined : net,
+    extra_hosts: args.addHost,
+    dns: args.dns,
+    dns_search: args.dnsSearch,
+    dns_opt: args.dnsOption,
     ipc: args.ipc,
     pid: args.pid,
     cap_add: args.capAdd,

@@ -25,6 +25,7 @@ import { type StartContainer, startContainers } from './containers.ts';
 import { EtcLinks, writeEtc } from './etc.ts';
 import { failureFrom, failureOfThrown, lacksIpv6 } from './failure.ts';
 import { helperExec } from './helper.ts';
+import { portHolder, refusedPort } from './listeners.ts';
 import { NetnsWatcher } from './netns-watcher.ts';
 import { isIdleWithoutIpv6, kernelHasIpv6, withoutIpv6 } from './no-ipv6.ts';
 import { observeHost, readDevices, readLinkState } from './observe.ts';
@@ -36,6 +37,7 @@ import type {
   NetnsWatch,
   Observed,
   OpFailure,
+  PortRefusal,
   RunResult,
   UndoResult,
 } from './port.ts';
@@ -431,6 +433,14 @@ export class LinuxKernel implements Kernel {
 
   readLinkState(ifname: IfName): LinkState | undefined {
     return readLinkState(this.#places.route(null), ifname);
+  }
+
+  refusePort(port: Parameters<Kernel['refusePort']>[0]): PortRefusal | undefined {
+    this.#places.leave();
+    const code = refusedPort(port);
+    if (code === undefined) return undefined;
+    const holder = code === 'EADDRINUSE' ? portHolder(port) : undefined;
+    return holder === undefined ? { code } : { code, holder };
   }
 
   readDevices(place: Place): readonly DeviceView[] | undefined {

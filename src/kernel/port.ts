@@ -1,7 +1,7 @@
 // The one seam between what nslab wants and what the machine does: linux.ts is the machine, test/support/fake-kernel.ts a
 // model of it in memory. All calls are synchronous: a thread that is inside a foreign namespace must not run callbacks.
 
-import type { IpInterface, IpPrefix } from '../base/ip.ts';
+import type { IpAddress, IpInterface, IpPrefix } from '../base/ip.ts';
 import type { IfName, LabName, NetnsName, NodeName } from '../base/names.ts';
 import type { Place } from '../model/lab.ts';
 import type { LinkState, Op, UndoOp } from '../plan/op.ts';
@@ -38,6 +38,16 @@ export type Observed = {
   /** nft tables as `FAMILY NAME`. */
   readonly tables: readonly string[];
 };
+
+/** Why a port of the machine cannot be had. */
+export type PortRefusal = {
+  /** `EADDRINUSE`, `EADDRNOTAVAIL`, ... */
+  readonly code: string;
+  readonly holder?: PortHolder;
+};
+
+/** Who listens there. */
+export type PortHolder = { readonly pid: number; readonly program: string };
 
 /** `dead`: its monitor was killed, and the container with it. */
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'exited' | 'dead';
@@ -106,6 +116,12 @@ export interface Kernel {
   /** The value of a sysctl of the machine's own namespace, or undefined where there is no such key. */
   readSysctl(key: string): string | undefined;
   readLinkState(ifname: IfName): LinkState | undefined;
+  /** Undefined where a container may publish that port of the machine. */
+  refusePort(port: {
+    readonly proto: 'tcp' | 'udp';
+    readonly address: IpAddress;
+    readonly port: number;
+  }): PortRefusal | undefined;
   /** Those of the names whose namespace still exists. */
   livingNetns(lab: LabName, names: readonly NetnsName[]): readonly NetnsName[];
   /** Begins to watch namespaces of the open lab, before they are taken down. Nobody else's namespaces are touched. */

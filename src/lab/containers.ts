@@ -6,6 +6,7 @@ import { didYouMean } from '../base/suggest.ts';
 import { readState } from '../kernel/container-state.ts';
 import type { ContainerState, ContainerStatus } from '../kernel/port.ts';
 import type { Node } from '../model/lab.ts';
+import { type PublishedPort, portLines } from '../model/network.ts';
 import { containerDir, containerVar } from '../state/paths.ts';
 import { listLabs, readLab } from '../state/store.ts';
 
@@ -18,6 +19,7 @@ export type Container = {
   readonly folder: string;
   /** Upper layer and log. */
   readonly files: string;
+  readonly ports: readonly PublishedPort[];
 };
 
 /** Every container of one lab or of all. */
@@ -28,13 +30,15 @@ export function listContainers(lab?: string): Container[] {
   }
   return labs.flatMap((name) => {
     const nodes = readLab(name)?.nodes ?? [];
-    return nodes.flatMap((node) => (node.container === undefined ? [] : [containerOf(name, node)]));
+    const ports = nodes.flatMap((node) => node.ports ?? []);
+    return nodes.flatMap((node) => (node.container === undefined ? [] : [containerOf(name, node, ports)]));
   });
 }
 
-function containerOf(lab: LabName, model: Node): Container {
+function containerOf(lab: LabName, model: Node, published: readonly PublishedPort[]): Container {
   const node = model.name;
-  return { lab, node, model, folder: containerDir(lab, node), files: containerVar(lab, node) };
+  const ports = published.filter((port) => port.node === node);
+  return { lab, node, model, folder: containerDir(lab, node), files: containerVar(lab, node), ports };
 }
 
 /**
@@ -69,13 +73,15 @@ export type ContainerRow = {
   readonly status: ContainerStatus | 'missing';
   readonly state: ContainerState | null;
   readonly addresses: readonly string[];
+  /** `0.0.0.0:8080->80/tcp`. */
+  readonly ports: readonly string[];
   readonly rootfs: string;
 };
 
 /** One row for each container, in the order of the labs and of their files. */
 export function containerRows(lab?: string): ContainerRow[] {
   return listContainers(lab).map((container) => {
-    const { node, model } = container;
+    const { node, model, ports } = container;
     const state = stateOf(container);
     return {
       node,
@@ -83,6 +89,7 @@ export function containerRows(lab?: string): ContainerRow[] {
       status: state?.status ?? 'missing',
       state: state ?? null,
       addresses: model.interfaces.flatMap((iface) => iface.addresses.map(({ ip }) => ip)),
+      ports: portLines(ports),
       rootfs: model.container?.image ?? model.container?.rootfs ?? '',
     };
   });

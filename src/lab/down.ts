@@ -7,6 +7,7 @@ import type { LabName } from '../base/names.ts';
 import type { Kernel, NetnsWatch } from '../kernel/port.ts';
 import { labExists, labsOfFiles, listLabs, lockLab } from '../state/store.ts';
 import { clearLab, netnsOfLab } from './clear.ts';
+import { clearIdleDefault, usersOf } from './default-network.ts';
 import { waitUntilGone } from './wait.ts';
 
 /** The labs that a `down` means. */
@@ -21,7 +22,8 @@ export function chooseLabs(target: DownTarget): LabName[] {
   const labs = listLabs();
   // A reboot empties /run; the files of its containers are still there.
   const left = labsOfFiles().filter((lab) => !labs.includes(lab));
-  if (target === 'all') return [...labs, ...left];
+  // Who is plugged into another's network goes before it.
+  if (target === 'all') return [...labs.sort((a, b) => usersOf(a).length - usersOf(b).length), ...left];
   if (target === 'only') {
     if (labs.length === 0) return left;
     if (labs.length === 1) return labs;
@@ -45,9 +47,26 @@ export type DownRequest = {
  */
 export function downLab(request: DownRequest): boolean {
   if (!labExists(request.lab) && !labsOfFiles().includes(request.lab)) return false;
-  using _lock = lockLab(request.lab);
-  clearLab(request);
+  {
+    using _lock = lockLab(request.lab);
+    assertUnused(request.lab);
+    clearLab(request);
+  }
+  clearIdleDefault(request.kernel);
   return true;
+}
+
+/** @throws NslabError LAB_IN_USE */
+function assertUnused(lab: LabName): void {
+  const users = usersOf(lab);
+  if (users.length === 0) return;
+  throw new NslabError(
+    'LAB_IN_USE',
+    `lab ${lab} has a network that others are plugged into: ${users.join(', ')}`,
+    {
+      hint: 'take those down first, or all with nslab down --all',
+    },
+  );
 }
 
 /**
@@ -60,6 +79,7 @@ export async function downLabAndWait(
   const { lab, signal } = request;
   if (!labExists(lab) && !labsOfFiles().includes(lab)) return false;
   using watch = takeDownWatched(request);
+  clearIdleDefault(request.kernel);
   await waitUntilGone({ lab, watch, signal });
   return true;
 }
@@ -67,6 +87,7 @@ export async function downLabAndWait(
 function takeDownWatched(request: DownRequest): NetnsWatch {
   const { lab, kernel } = request;
   using _lock = lockLab(lab);
+  assertUnused(lab);
   kernel.openLab(lab);
   const watch = kernel.watchNetns(netnsOfLab(lab));
   try {

@@ -5,6 +5,7 @@ import type { LabName } from '../base/names.ts';
 import type { ContainerState, DeviceView, Kernel } from '../kernel/port.ts';
 import { ownsNetns } from '../model/container.ts';
 import type { Lab, NodeKind } from '../model/lab.ts';
+import { portLines } from '../model/network.ts';
 import type { LabRecord } from '../state/record.ts';
 import { bootId, isLocked, listLabs, readLab, readRecord } from '../state/store.ts';
 
@@ -69,6 +70,8 @@ export type NodeView = {
   readonly devices: readonly DeviceView[];
   /** Of a container; null where it was never started. */
   readonly container?: ContainerState | null;
+  /** That it publishes, `0.0.0.0:8080->80/tcp`. */
+  readonly ports?: readonly string[];
 };
 
 export type LabView = LabRow & { readonly description: string | null; readonly view: readonly NodeView[] };
@@ -117,9 +120,16 @@ export function onlyLab(name: string | undefined): LabName {
 }
 
 function nodeViews(lab: Lab, kernel: Kernel): NodeView[] {
+  const published = lab.nodes.flatMap((node) => node.ports ?? []);
   return lab.nodes.map((node) => {
+    const ports = portLines(published.filter((port) => port.node === node.name));
     const container =
-      node.container === undefined ? {} : { container: kernel.readContainer(node.name) ?? null };
+      node.container === undefined
+        ? {}
+        : {
+            container: kernel.readContainer(node.name) ?? null,
+            ...(ports.length === 0 ? {} : { ports }),
+          };
     // One in the network of another has no devices of its own.
     if (!ownsNetns(node))
       return { node: node.name, netns: null, kind: node.kind, ...container, state: 'up', devices: [] };

@@ -5,6 +5,7 @@ import { NslabError, type Problem, type Where } from '../base/error.ts';
 import type { Lab } from '../model/lab.ts';
 import { checkFilters } from '../plan/check-filter.ts';
 import { loadLab } from '../topology/load.ts';
+import { machineFacts } from './machine.ts';
 
 export type LoadRequest = {
   /** `-` is standard input. */
@@ -28,6 +29,7 @@ export function load({ path, prefix, vars = [] }: LoadRequest): Loaded {
   const { lab, warnings, locate } = loadLab({
     path,
     env: process.env,
+    machine: machineFacts,
     vars: Object.fromEntries(vars.map(parseVar)),
     ...(prefix === undefined ? {} : { prefix }),
   });

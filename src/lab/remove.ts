@@ -4,13 +4,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fault } from '../apply/fault.ts';
 import { NslabError } from '../base/error.ts';
-import type { LabName } from '../base/names.ts';
+import type { LabName, NodeName } from '../base/names.ts';
 import { readState } from '../kernel/container-state.ts';
 import type { ContainerStatus, Kernel } from '../kernel/port.ts';
 import { containerDir } from '../state/paths.ts';
 import { labExists, listLabs, lockLab, readLab, readRecord } from '../state/store.ts';
 import { clearLab } from './clear.ts';
 import { findContainer } from './containers.ts';
+import { clearIdleDefault } from './default-network.ts';
 
 export type RemoveRequest = {
   readonly name: string;
@@ -48,19 +49,27 @@ function isBroken(lab: LabName): boolean {
 /** @throws NslabError CONTAINER_REFUSED for one that runs; LAB_LOCKED, APPLY_LEFT */
 export function removeContainer({ name, lab: within, force, kernel, fault }: RemoveRequest): void {
   const lab = labToRemove(name, within);
-  using _lock = lockLab(lab);
-  const status = statusOf(lab);
-  if (!force && status !== undefined && alive.has(status)) {
-    throw new NslabError('CONTAINER_REFUSED', `container ${name} is ${status}`, {
-      hint: `nslab stop ${name} ends it first, nslab rm -f ${name} kills it`,
-    });
+  {
+    using _lock = lockLab(lab);
+    const status = statusOf(lab);
+    if (!force && status !== undefined && alive.has(status)) {
+      throw new NslabError('CONTAINER_REFUSED', `container ${name} is ${status}`, {
+        hint: `nslab stop ${name} ends it first, nslab rm -f ${name} kills it`,
+      });
+    }
+    clearLab({ lab, kernel, fault });
   }
-  clearLab({ lab, kernel, fault });
+  clearIdleDefault(kernel);
+}
+
+/** The one container of such a lab; beside it there may be the machine, with the other end of its wire. */
+function containerOf(lab: LabName): NodeName | undefined {
+  return readLab(lab)?.nodes.find(({ container }) => container !== undefined)?.name;
 }
 
 function statusOf(lab: LabName): ContainerStatus | undefined {
-  const [node] = readLab(lab)?.nodes ?? [];
-  return node === undefined ? undefined : readState(containerDir(lab, node.name))?.status;
+  const node = containerOf(lab);
+  return node === undefined ? undefined : readState(containerDir(lab, node))?.status;
 }
 
 /** So long whoever made the container may still be at it: one that ends at once ends before `run -d` has returned. */
@@ -78,12 +87,13 @@ export async function removeEnded(lab: LabName, kernel: Kernel): Promise<void> {
       const hasEnded = status === 'exited' || status === 'dead';
       const isOurs = record === undefined || (record.solo?.remove === true && hasEnded);
       if (isOurs) clearLab({ lab, kernel });
-      return;
+      break;
     } catch (error) {
       if (!(error instanceof NslabError) || error.code !== 'LAB_LOCKED' || Date.now() > deadline) throw error;
     }
     await pause(POLL_MS);
   }
+  clearIdleDefault(kernel);
 }
 
 /** Waits until the container of `--rm` is gone; false when it is still there after a time. */
@@ -99,8 +109,8 @@ export async function waitUntilRemoved(lab: LabName): Promise<boolean> {
 export function endedAndThere(): LabName[] {
   const solo = listLabs().filter(isRemovedAtEnd);
   return solo.filter((lab) => {
-    const [node] = readLab(lab)?.nodes ?? [];
-    const state = node === undefined ? undefined : readState(containerDir(lab, node.name));
+    const node = containerOf(lab);
+    const state = node === undefined ? undefined : readState(containerDir(lab, node));
     return state !== undefined && !state.monitored && !alive.has(state.status);
   });
 }

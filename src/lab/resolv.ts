@@ -36,13 +36,22 @@ export function resolverForNodes(host: string | undefined, upstream: string | un
   ].join('\n');
 }
 
-/** The ops, with a resolv.conf in every view that has none of its own and needs one. */
+/** The ops, with a resolv.conf in every view that has none of its own and needs one, and servers where the file names none. */
 export function withResolvers(ops: Op[]): Op[] {
-  const text = resolverForNodes(read(HOST), read(UPSTREAM));
-  if (text === undefined) return ops;
-  return ops.map((op) =>
-    op.kind !== 'writeEtc' || 'resolv.conf' in op.files
-      ? op
-      : { ...op, files: { ...op.files, 'resolv.conf': text } },
-  );
+  const host = read(HOST);
+  const text = resolverForNodes(host, read(UPSTREAM));
+  return ops.map((op) => {
+    if (op.kind !== 'writeEtc') return op;
+    const own = op.files['resolv.conf'];
+    if (own !== undefined && /^nameserver /m.test(own)) return op;
+    if (own === undefined && text === undefined) return op;
+    const resolv = own === undefined ? (text ?? '') : serversOf(text ?? host ?? '') + own;
+    return { ...op, files: { ...op.files, 'resolv.conf': resolv } };
+  });
+}
+
+/** Who says only how names are searched wants the machine's servers. */
+function serversOf(text: string): string {
+  const lines = text.split('\n').filter((line) => /^\s*nameserver\s/.test(line));
+  return lines.map((line) => `${line}\n`).join('');
 }

@@ -12,7 +12,6 @@ import type { Lab } from '../model/lab.ts';
 import { checkHost } from '../plan/check-host.ts';
 import { describeOp } from '../plan/describe.ts';
 import type { Op } from '../plan/op.ts';
-import { planLab } from '../plan/order.ts';
 import { undoFacts } from '../plan/undo.ts';
 import { type LabRecord, RECORD_VERSION } from '../state/record.ts';
 import {
@@ -25,9 +24,11 @@ import {
   writeLab,
   writeRecord,
 } from '../state/store.ts';
+import { checkPublished } from './check-ports.ts';
 import { clearLab } from './clear.ts';
 import { digestLab } from './digest.ts';
-import { withResolvers } from './resolv.ts';
+import { otherLabs } from './machine.ts';
+import { opsOf } from './ops.ts';
 import { allocateIds } from './userns.ts';
 
 export type UpEvent = ApplyEvent | UndoEvent | { readonly type: 'undoing' };
@@ -107,13 +108,14 @@ function prepare(request: UpRequest, digest: string, counts: Counts): Op[] {
   const { file, kernel, locate, solo } = request;
   using _host = lockHost();
   const lab = allocateIds(request.lab);
-  const problems = checkHost(lab, kernel.observe()).map(({ path, ...problem }): Problem => {
+  const found = [...checkHost(lab, kernel.observe()), ...checkPublished(lab, otherLabs(lab.name), kernel)];
+  const problems = found.map(({ path, ...problem }): Problem => {
     return locate === undefined ? problem : { ...problem, where: locate(path) };
   });
   const [first] = problems;
   if (first !== undefined)
     throw new NslabError(first.code, first.message, { hint: first.hint, where: first.where, problems });
-  const ops = withResolvers(planLab(lab)).map((op) => asAsked(op, request));
+  const ops = opsOf(lab).map((op) => asAsked(op, request));
   const undo = undoFacts(lab.name, ops, kernel);
   writeLab(lab);
   writeRecord({

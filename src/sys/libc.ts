@@ -40,9 +40,14 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 // sys/socket.h, linux/netlink.h
 export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_SEQPACKET = 5;
 export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
 export const SO_RCVTIMEO = 20;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0x8_0000;
@@ -78,6 +83,7 @@ function declare() {
     ioctlNumber: libc.func('ioctl', 'int', ['int', 'unsigned long', 'unsigned long']),
     socket: libc.func('int socket(int domain, int type, int protocol)'),
     connect: libc.func('int connect(int fd, const uint8_t *address, unsigned int length)'),
+    bind: libc.func('int bind(int fd, const uint8_t *address, unsigned int length)'),
     // By number: not every C library that is about has a function for these.
     syscall: libc.func('syscall', 'long', ['long', 'long', 'long', 'long', 'long']),
     lgetxattr: libc.func(
@@ -195,6 +201,11 @@ export function connectUnix(fd: number, path: string): void {
   const address = Buffer.concat([family, Buffer.from(path), Buffer.alloc(1)]);
   if (address.length > SOCKADDR_UN) throw new SyscallError('connect', ENAMETOOLONG, path);
   check('connect', () => calls().connect(fd, address, address.length), path);
+}
+
+/** Gives a socket a port. The address is a structure of ip(7) or ipv6(7). */
+export function bind(fd: number, address: Uint8Array): void {
+  check('bind', () => calls().bind(fd, address, address.length));
 }
 
 // linux/un.h: a family and UNIX_PATH_MAX bytes

@@ -12,6 +12,7 @@ import type {
   NetnsEnd,
   NetnsWatch,
   Observed,
+  PortRefusal,
   RunResult,
   UndoResult,
 } from '../../src/kernel/port.ts';
@@ -541,6 +542,13 @@ export class FakeKernel implements Kernel {
       routes: [],
       sysctls: {},
     };
+  }
+
+  /** Ports that somebody has, as `tcp 8080`. */
+  readonly takenPorts = new Map<string, PortRefusal>();
+
+  refusePort({ proto, port }: Parameters<Kernel['refusePort']>[0]): PortRefusal | undefined {
+    return this.takenPorts.get(`${proto} ${port}`);
   }
 
   livingNetns(_lab: LabName, names: readonly NetnsName[]): readonly NetnsName[] {

@@ -56,13 +56,17 @@ function toText(view: LabView): string {
 
 function containerTable(nodes: readonly NodeView[]): string {
   const now = Date.now();
-  const rows = nodes.flatMap(({ node, container }) => {
+  const rows = nodes.flatMap(({ node, container, ports = [] }) => {
     if (container === undefined) return [];
     const status = statusText({ status: container?.status ?? 'missing', state: container }, now);
     const said = container?.error ?? container?.healthLog ?? '';
-    return [[node, status, String(container?.pid || '-'), String(container?.restarts ?? 0), said]];
+    return [
+      [node, status, String(container?.pid || '-'), String(container?.restarts ?? 0), ports.join('\n'), said],
+    ];
   });
-  return rows.length === 0 ? '' : renderTable(['CONTAINER', 'STATUS', 'PID', 'RESTARTS', 'LAST WORDS'], rows);
+  return rows.length === 0
+    ? ''
+    : renderTable(['CONTAINER', 'STATUS', 'PID', 'RESTARTS', 'PORTS', 'LAST WORDS'], rows);
 }
 
 function nodeRows(node: NodeView): string[][] {

@@ -27,7 +27,7 @@ function isRunning({ status }: ContainerRow): boolean {
 function containerTable(rows: readonly ContainerRow[]): string {
   const now = Date.now();
   return renderTable(
-    ['CONTAINER', 'LAB', 'STATUS', 'PID', 'RESTARTS', 'FILES', 'ADDRESSES'],
+    ['CONTAINER', 'LAB', 'STATUS', 'PID', 'RESTARTS', 'FILES', 'ADDRESSES', 'PORTS'],
     rows.map((row) => [
       row.node,
       row.lab,
@@ -36,6 +36,7 @@ function containerTable(rows: readonly ContainerRow[]): string {
       String(row.state?.restarts ?? 0),
       row.rootfs,
       row.addresses.join('\n') || '-',
+      row.ports.join('\n') || '-',
     ]),
   );
 }

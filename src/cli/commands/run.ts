@@ -5,9 +5,10 @@ import { killAtFault, parseFault } from '../../apply/fault.ts';
 import { NslabError } from '../../base/error.ts';
 import { attachAndStart } from '../../lab/attach.ts';
 import { findContainer, stateOf } from '../../lab/containers.ts';
+import { clearIdleDefault, DEFAULT_LAB, holdDefaultNetwork } from '../../lab/default-network.ts';
 import { downLab } from '../../lab/down.ts';
 import { openKernel } from '../../lab/kernel.ts';
-import { labOfContainer, newContainerName } from '../../lab/run.ts';
+import { type ContainerKeys, labOfContainer, newContainerName } from '../../lab/run.ts';
 import { upLab } from '../../lab/up.ts';
 import { type ContainerArgs, containerKeys } from '../container-keys.ts';
 import { printNotes } from '../output/warnings.ts';
@@ -61,7 +62,10 @@ export async function create(args: Args): Promise<void> {
   }
 }
 
-/** Makes the container and returns its name; held, it waits for `start`. */
+/**
+ * Makes the container and returns its name; held, it waits for `start`.
+ * @throws NslabError LAB_ALREADY_UP, and as upLab
+ */
 async function make(args: Args, kernel: Kernel, { hold }: { readonly hold: boolean }): Promise<string> {
   const { rm = false } = args;
   if (args.rootfs === undefined) {
@@ -73,12 +77,33 @@ async function make(args: Args, kernel: Kernel, { hold }: { readonly hold: boole
     throw new NslabError('USAGE', '--rm and --restart contradict each other');
   }
   const name = args.name ?? newContainerName();
+  if (name === DEFAULT_LAB) {
+    throw new NslabError('USAGE', `--name ${name}: that is the lab whose network the containers join`);
+  }
+  try {
+    await upContainer({ name, keys: containerKeys(args), hold, rm }, kernel);
+  } catch (error) {
+    clearIdleDefault(kernel);
+    throw error;
+  }
+  return name;
+}
+
+type Wanted = {
+  readonly name: string;
+  readonly keys: ContainerKeys;
+  readonly hold: boolean;
+  readonly rm: boolean;
+};
+
+async function upContainer({ name, keys, hold, rm }: Wanted, kernel: Kernel): Promise<void> {
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
+    using _network = keys['network_mode'] === undefined ? await holdDefaultNetwork(kernel) : undefined;
     const { outcome } = await upLab({
-      lab: labOfContainer(name, containerKeys(args)),
+      lab: labOfContainer(name, keys),
       file: '-',
       kernel,
       hold,
@@ -89,7 +114,7 @@ async function make(args: Args, kernel: Kernel, { hold }: { readonly hold: boole
       signal: stop.signal,
       fault: parseFault(process.env['NSLAB_FAULT']),
     });
-    if (outcome === 'made') return name;
+    if (outcome === 'made') return;
   } catch (error) {
     if (!(error instanceof NslabError && error.code === 'LAB_ALREADY_UP')) throw error;
   } finally {
