@@ -1,6 +1,7 @@
 // The promise that `down` cleans up after SIGKILL at any moment: for every op of `up` and of `down`, the process is killed just
 // before and just after it (NSLAB_FAULT), then `nslab down` runs, and the machine must be as it was. The labs were chosen for
-// what they do to the machine's own namespace: a wire; a bridge with NAT; a NIC that is moved in; and for processes: containers.
+// what they do to the machine's own namespace: a wire; a bridge with NAT; a NIC that is moved in; and for processes: containers,
+// and those that listen at published ports.
 
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -14,7 +15,10 @@ import { type ShippedTopology, shippedTopologies } from '../support/shipped.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
 
 const SIGKILLED = 128 + 9;
-const chosen = ['two-namespaces', 'containers', 'physical', 'docker0', 'nat'].slice(0, rounds(5, 3));
+const chosen = ['two-namespaces', 'containers', 'networks', 'physical', 'docker0', 'nat'].slice(
+  0,
+  rounds(6, 3),
+);
 /** Every how many ops; those that start containers each time, because they are many system calls. */
 const STEP = rounds(1, 4);
 

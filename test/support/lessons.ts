@@ -197,6 +197,43 @@ export const lessons: Readonly<Record<string, Lesson>> = {
     });
   },
 
+  networks: async (lab, check) => {
+    const curl = (node: string, url: string) => lab.ok(node, 'curl', '-sS', '-m', '10', url);
+    await check('web sees the machine on loopback, and from outside who really calls', () => {
+      assert.equal(curl('host', 'http://127.0.0.1:8080/'), 'web says hello to 10.8.1.1\n');
+      assert.equal(curl('host', 'http://[::1]:9001/'), 'web says hello to 10.8.1.1\n');
+      assert.equal(curl('outside', 'http://203.0.113.1:8080/'), 'web says hello to 203.0.113.2\n');
+      assert.equal(curl('proxy', 'http://203.0.113.1:9002/'), 'web says hello to 10.8.1.1\n');
+    });
+    await check('web reaches itself by the address of the machine, and seems to be the bridge', () => {
+      assert.equal(curl('web', 'http://203.0.113.1:8080/'), 'web says hello to 10.8.1.1\n');
+    });
+    await check('the outside sees the address of the machine', async () => {
+      const server = { netns: 'outside', address: '203.0.113.2', port: 80 };
+      assert.equal(await seenBy(server, 'proxy'), '203.0.113.1');
+    });
+    await check('an alias is known in its network alone', () => {
+      assert.match(lab.ok('web', 'getent', 'hosts', 'database'), /^10\.8\.2\.10 /);
+      assert.notEqual(lab.exec('proxy', 'getent', 'hosts', 'database').status, 0);
+    });
+    await check('another network, and what is not published, answers that it must not be reached', () => {
+      assert.match(lab.exec('proxy', 'ping', '-c', '1', '-W', '1', 'db').stdout, /Packet filtered/);
+      execFileSync('ip', 'netns exec outside ip route add 10.8.1.0/24 via 203.0.113.1'.split(' '));
+      assert.match(lab.exec('outside', 'ping', '-c', '1', '-W', '1', '10.8.1.2').stdout, /Packet filtered/);
+    });
+    await check('ps shows the ports, and they outlive the process', () => {
+      const [web] = JSON.parse(nslabOk(['ps', '--json', '--lab', lab.name]));
+      assert.deepEqual(web.ports, [
+        '0.0.0.0:8080->80/tcp',
+        '127.0.0.1:5353->53/udp',
+        '0.0.0.0:9000-9002->9000-9002/tcp',
+      ]);
+      nslabOk(['restart', 'web']);
+      const words = ['--retry', '20', '--retry-delay', '1', '--retry-all-errors', 'http://127.0.0.1:8080/'];
+      assert.equal(lab.ok('host', 'curl', '-s', '-m', '10', ...words), 'web says hello to 10.8.1.1\n');
+    });
+  },
+
   ring: async (lab, check) => {
     await check('packets go all the way round: there by r2, back by r4', () => {
       const route = recordedRoute(lab, 'r1', '-I', '10.0.0.1', '10.0.0.3');
