@@ -46,8 +46,8 @@ async function upDefault(kernel: Kernel): Promise<void> {
     description: DESCRIPTION,
     networks: { bridge: {} },
   });
-  const { lab } = loadText(text, { path: 'nslab run', env: {}, machine: machineFacts });
-  await upLab({ lab, file: '-', kernel, onEvent: () => undefined });
+  const again = (): Lab => loadText(text, { path: 'nslab run', env: {}, machine: machineFacts }).lab;
+  await upLab({ lab: again(), again, file: '-', kernel, onEvent: () => undefined });
 }
 
 /** The labs that have a wire to a network of this one. */

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { NslabError, type Problem, type Where } from '../base/error.ts';
 import type { Lab } from '../model/lab.ts';
 import { checkFilters } from '../plan/check-filter.ts';
-import { loadLab } from '../topology/load.ts';
+import { loadLab, loadText } from '../topology/load.ts';
 import { machineFacts } from './machine.ts';
 
 export type LoadRequest = {
@@ -22,19 +22,24 @@ export type Loaded = {
   readonly warnings: readonly Problem[];
   /** Where a key path of the lab stands in the file. */
   readonly locate: (path: string) => Where;
+  /** The same text once more, with what is free on the machine by now. */
+  readonly again: () => Lab;
 };
 
 /** @throws NslabError with all problems of the file */
 export function load({ path, prefix, vars = [] }: LoadRequest): Loaded {
-  const { lab, warnings, locate } = loadLab({
+  const options = {
     path,
     env: process.env,
     machine: machineFacts,
     vars: Object.fromEntries(vars.map(parseVar)),
     ...(prefix === undefined ? {} : { prefix }),
-  });
+  };
+  const { lab, source, warnings, locate } = loadLab(options);
   assertFilters(lab, locate);
-  return { lab, warnings, locate, file: path === '-' ? path : resolve(path) };
+  // What comes from a pipe cannot be read twice.
+  const again = (): Lab => loadText(source.text, { ...options, path: source.file }).lab;
+  return { lab, warnings, locate, again, file: path === '-' ? path : resolve(path) };
 }
 
 /** What nf_tables would refuse is a mistake of the file as well, though only plan/ can tell. */

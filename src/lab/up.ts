@@ -43,6 +43,8 @@ export type UpRequest = {
   readonly onEvent: (event: UpEvent) => void;
   readonly signal?: AbortSignal;
   readonly fault?: Fault | undefined;
+  /** The lab anew, for when a subnet that was free when the file was read has become another lab's. */
+  readonly again?: (() => Lab) | undefined;
   /** Containers are made and wait: somebody starts their commands when the lab is up. */
   readonly hold?: boolean | undefined;
   /** A lab of one container, and whether it is removed when that has ended. */
@@ -76,8 +78,8 @@ export async function upLab(request: UpRequest): Promise<UpResult> {
   }
   // What a killed `up` or `down`, or an earlier boot, left behind goes first.
   if (before !== undefined) clearLab({ lab: lab.name, kernel, keepFolder: true });
-  const ops = prepareOrLeave(request, digest, counts);
-  await make(request, ops);
+  const { ops, chosen } = prepareOrLeave(request, counts);
+  await make({ ...request, lab: chosen }, ops);
   return { outcome: 'made', ...counts, ops: ops.length };
 }
 
@@ -92,14 +94,33 @@ function assertSameLab(record: LabRecord, digest: string): void {
   );
 }
 
+/** How many labs may come at the same time as this one and take its subnet. */
+const MOST_RIVALS = 20;
+
+type Prepared = { readonly ops: Op[]; readonly chosen: Lab };
+
 /** Prepares, and if that is refused takes away the folder that was made for the lock. */
-function prepareOrLeave(request: UpRequest, digest: string, counts: Counts): Op[] {
+function prepareOrLeave(request: UpRequest, counts: Counts): Prepared {
   try {
-    return prepare(request, digest, counts);
+    return prepareOrAgain(request, counts);
   } catch (error) {
     removeLab(request.lab.name);
     removeRunDir();
     throw error;
+  }
+}
+
+/** Another lab may take a subnet between the look at the machine and the lock; then the next one is free. */
+function prepareOrAgain(request: UpRequest, counts: Counts): Prepared {
+  for (let chosen = request.lab, rivals = 0; ; rivals++) {
+    try {
+      return { ops: prepare({ ...request, lab: chosen }, digestLab(chosen), counts), chosen };
+    } catch (error) {
+      const taken = error instanceof NslabError && error.code === 'HOST_SUBNET_TAKEN';
+      const next = taken && rivals < MOST_RIVALS ? request.again?.() : undefined;
+      if (next === undefined || digestLab(next) === digestLab(chosen)) throw error;
+      chosen = next;
+    }
   }
 }
 

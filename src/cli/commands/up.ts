@@ -56,6 +56,7 @@ export async function run(args: Args): Promise<void> {
       lab,
       file: loaded.file,
       locate: loaded.locate,
+      again: loaded.again,
       kernel,
       onEvent,
       signal: stop.signal,
