@@ -3,8 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { patience } from '../support/emulated.ts';
@@ -214,6 +215,74 @@ leavesNothing(
     });
   },
 );
+
+/** Reads all until the client has ended, then answers with the hash of it and all of it again. */
+const DIGESTING = [
+  process.execPath,
+  '-e',
+  `
+  const { createHash } = require('node:crypto');
+  require('node:net').createServer({ allowHalfOpen: true }, (socket) => {
+    const parts = [];
+    socket.on('error', () => {}).on('data', (part) => parts.push(part)).on('end', () => {
+      const all = Buffer.concat(parts);
+      socket.write(createHash('sha256').update(all).digest('hex'));
+      socket.end(all);
+    });
+  }).listen(80);`,
+];
+
+/** Sends it all, ends that direction alone, and reads until the other side ends. */
+function exchange(port: number, bytes: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true }, () => socket.end(bytes));
+    socket.on('data', (part) => parts.push(part));
+    socket.on('end', () => resolve(Buffer.concat(parts)));
+    socket.on('error', reject);
+    socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('silence')));
+  });
+}
+
+leavesNothing('the relay passes on every byte, both ways, to many at once', async (t) => {
+  await using lab = await up('nt-relay', {
+    web: { command: DIGESTING, ports: ['127.0.0.1:18080:80', '127.0.0.1:18081:81'] },
+  });
+  const check = async (bytes: Buffer): Promise<void> => {
+    const got = await exchange(18080, bytes);
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    assert.equal(got.subarray(0, 64).toString(), hash);
+    assert.equal(Buffer.compare(got.subarray(64), bytes), 0);
+  };
+  await until('it serves', () => lab.exec('web', 'bash', '-c', 'exec 3<>/dev/tcp/127.0.0.1/80').status === 0);
+  await t.test('16 MB there and back, each direction ended for itself', () => check(randomBytes(16 << 20)));
+  await t.test('nothing at all', () => check(Buffer.alloc(0)));
+  await t.test('200 at once', async () => {
+    await Promise.all(Array.from({ length: 200 }, (_, i) => check(randomBytes(1000 + i))));
+  });
+  await t.test('a client that breaks off disturbs nobody', async () => {
+    for (let i = 0; i < 20; i++) {
+      const socket = connect({ host: '127.0.0.1', port: 18080 }, () => socket.write(randomBytes(100_000)));
+      socket.on('error', () => undefined);
+      await pause(5);
+      socket.resetAndDestroy();
+    }
+    await check(randomBytes(1000));
+  });
+  await t.test('a port at which nobody in the container listens is reset, not ended', async () => {
+    await assert.rejects(exchange(18081, Buffer.from('x')), /ECONNRESET|EPIPE/);
+  });
+  await t.test('and then it waits, with no connection open and no time used', async () => {
+    const [pid = 0] = publishers();
+    const open = () => readdirSync(`/proc/${pid}/fd`).length;
+    await until('it has closed all', () => open() < 10);
+    const used = () =>
+      readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 13).join(' ');
+    const before = used();
+    await pause(500);
+    assert.equal(used(), before);
+  });
+});
 
 leavesNothing('ports outlive a restart, end with the container, and come back with it', async (t) => {
   await using lab = await up('nt-life', {
