@@ -38,20 +38,22 @@ export function resolverForNodes(host: string | undefined, upstream: string | un
 
 /** The ops, with a resolv.conf in every view that has none of its own and needs one, and servers where the file names none. */
 export function withResolvers(ops: Op[]): Op[] {
-  const host = read(HOST);
-  const text = resolverForNodes(host, read(UPSTREAM));
+  const machine = read(HOST);
+  const forNodes = resolverForNodes(machine, read(UPSTREAM));
   return ops.map((op) => {
     if (op.kind !== 'writeEtc') return op;
-    const own = op.files['resolv.conf'];
-    if (own !== undefined && /^nameserver /m.test(own)) return op;
-    if (own === undefined && text === undefined) return op;
-    const resolv = own === undefined ? (text ?? '') : serversOf(text ?? host ?? '') + own;
-    return { ...op, files: { ...op.files, 'resolv.conf': resolv } };
+    const text = resolverOf(op.files['resolv.conf'], { machine, forNodes });
+    return text === undefined ? op : { ...op, files: { ...op.files, 'resolv.conf': text } };
   });
 }
 
-/** Who says only how names are searched wants the machine's servers. */
-function serversOf(text: string): string {
-  const lines = text.split('\n').filter((line) => /^\s*nameserver\s/.test(line));
-  return lines.map((line) => `${line}\n`).join('');
+type Resolvers = { readonly machine: string | undefined; readonly forNodes: string | undefined };
+
+/** The resolv.conf of a view that has this one; undefined where the machine's will do. */
+export function resolverOf(own: string | undefined, { machine, forNodes }: Resolvers): string | undefined {
+  if (own === undefined) return forNodes;
+  if (/^nameserver /m.test(own)) return own;
+  // Who says only how names are searched wants the servers of the machine.
+  const lines = (forNodes ?? machine ?? '').split('\n').filter((line) => /^\s*nameserver\s/.test(line));
+  return lines.map((line) => `${line}\n`).join('') + own;
 }

@@ -495,7 +495,7 @@ leavesNothing('run makes one container, is what the user sees of it, and --rm ta
       nslab(['run', '--rm', '--restart', 'always', '--rootfs', 'host', 'true']).stderr,
       /--rm and --restart/,
     );
-    assert.match(nslab(['run', '--rootfs', 'host', '--net', 'bridge', 'true']).stderr, /none or host/);
+    assert.match(nslab(['run', '--rootfs', 'host', '--net', 'container:x', 'true']).stderr, /none or host/);
     assert.match(nslab(['run', '--rootfs', 'host', '-m', 'lots', 'true']).stderr, /lots/);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasLoopbackServer, resolverForNodes } from '../../../src/lab/resolv.ts';
+import { hasLoopbackServer, resolverForNodes, resolverOf } from '../../../src/lab/resolv.ts';
 
 const stub = 'nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch example.org\n';
 const upstream = 'nameserver 192.0.2.53\nsearch example.org\n';
@@ -30,4 +30,15 @@ test('with no server that can be reached, search and options stay and 127.0.0.53
     assert.match(text, /^search example\.org$/m);
     assert.match(text, /^options edns0 trust-ad$/m);
   }
+});
+
+test('who names servers gets those, who names only domains gets the servers of the machine with them', () => {
+  const search = 'search lab.example\n';
+  const machine = { machine: upstream, forNodes: undefined };
+  assert.equal(resolverOf(`nameserver 192.0.2.1\n${search}`, machine), `nameserver 192.0.2.1\n${search}`);
+  assert.equal(resolverOf(search, machine), `nameserver 192.0.2.53\n${search}`);
+  assert.equal(resolverOf(undefined, machine), undefined);
+  const stubbed = { machine: stub, forNodes: resolverForNodes(stub, undefined) };
+  assert.equal(resolverOf(search, stubbed), search);
+  assert.equal(resolverOf(undefined, stubbed), stubbed.forNodes);
 });

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { Interface } from '../../../src/model/interface.ts';
 import type { Lab } from '../../../src/model/lab.ts';
 import { planLab } from '../../../src/plan/order.ts';
 import { address, end, iface, ip, lab, node, ring, star, veth } from '../../support/sample-labs.ts';
@@ -132,4 +133,20 @@ test('the machine is known as host, and has no files of its own', () => {
   ]);
   assert.deepEqual(resolve(made, 'a', 'host'), ['10.1.0.2']);
   assert.equal(planLab(made).filter(({ kind }) => kind === 'linkEtc').length, 1);
+});
+
+test('an alias is a name for those in its network, and for no others', () => {
+  const alias = (one: Interface): Interface => ({ ...one, aliases: ['database', 'store'] });
+  const made = lab('aliases', [
+    node('db', [
+      alias(veth('eth0', end('web', 'eth1'), ['10.2.0.2/24'])),
+      veth('eth1', end('far', 'eth0'), ['10.3.0.2/24']),
+    ]),
+    node('web', [veth('eth1', end('db', 'eth0'), ['10.2.0.3/24'])]),
+    node('far', [veth('eth0', end('db', 'eth1'), ['10.3.0.3/24'])]),
+  ]);
+  assert.deepEqual(resolve(made, 'web', 'database'), ['10.2.0.2']);
+  assert.deepEqual(resolve(made, 'db', 'store'), ['10.2.0.2']);
+  assert.deepEqual(resolve(made, 'far', 'database'), []);
+  assert.deepEqual(resolve(made, 'far', 'db'), ['10.3.0.2', '10.2.0.2']);
 });
