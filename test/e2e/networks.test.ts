@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { patience } from '../support/emulated.ts';
 import { assertUnchanged, fingerprint } from '../support/fingerprint.ts';
-import { nslab, nslabOk, type Run, run, type UpLab, upLab } from '../support/nslab.ts';
+import { nslab, nslabCommand, nslabOk, type Run, run, type UpLab, upLab } from '../support/nslab.ts';
 import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
 
 const PATIENCE_MS = patience(20_000);
@@ -413,7 +413,8 @@ leavesNothing('of two labs that come at once each gets a subnet', async () => {
     input: JSON.stringify({ name, nodes: { [`${name}c`]: { rootfs: 'host' } } }),
   }));
   const ups = texts.map(({ input }) => {
-    const child = spawn('bin/nslab', ['up', '-'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const [file, ...words] = nslabCommand(['up', '-']);
+    const child = spawn(file, words, { stdio: ['pipe', 'pipe', 'pipe'] });
     child.stdin.end(input);
     let said = '';
     child.stderr.on('data', (text) => {
