@@ -1,5 +1,6 @@
 // Writes src/container/seccomp/syscall-table.ts from the kernel's headers: asm/unistd_64.h for x86_64, asm-generic/unistd.h as
-// arm64 uses it (arch/arm64/include/uapi/asm/unistd.h). Run it where newer headers are installed; it never removes a call.
+// arm64 uses it (arch/arm64/include/uapi/asm/unistd.h), asm/unistd_32.h for i386, asm/unistd_x32.h for x32, and those of arm from
+// Debian's linux-libc-dev-armhf-cross. Run it where newer headers are installed; it never removes a call.
 
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -26,12 +27,22 @@ const firstNewer = 451;
 /** Newer ones of x86_64 alone: arch/x86/entry/syscalls/syscall_64.tbl. */
 const newerX64 = { uretprobe: 335, uprobe: 336 };
 
-function readHeader(header: string, defines: readonly string[] = []): Map<string, number> {
+function readHeader(
+  header: string,
+  defines: readonly string[] = [],
+  more: readonly string[] = [],
+): Map<string, number> {
   const options = defines.map((name) => `-D${name}`);
   const input = `#include <${header}>\n`;
-  const text = execFileSync('cc', ['-E', '-dM', ...options, '-x', 'c', '-'], { input, encoding: 'utf8' });
+  const text = execFileSync('cc', ['-E', '-dM', ...more, ...options, '-x', 'c', '-'], {
+    input,
+    encoding: 'utf8',
+  });
   const macros = new Map<string, string>();
-  for (const [, name = '', value = ''] of text.matchAll(/^#define (__NR\w+) (\S+)$/gm))
+  // x32 and arm have a base: (__X32_SYSCALL_BIT + 5), (__NR_SYSCALL_BASE + 5).
+  for (const [, name = '', value = ''] of text.matchAll(
+    /^#define (__NR\w+) (?:\(__(?:X32_SYSCALL_BIT|NR_SYSCALL_BASE) ?\+ ?)?(\w+)\)?$/gm,
+  ))
     macros.set(name, value);
   const numbers = new Map<string, number>();
   for (const name of macros.keys()) {
@@ -39,7 +50,11 @@ function readHeader(header: string, defines: readonly string[] = []): Map<string
     // The generic header calls some by two names: __NR_fcntl is __NR3264_fcntl is 25.
     while (macros.has(value)) value = macros.get(value) ?? '';
     const call = name.replace(/^__NR_/, '');
-    if (/^\d+$/.test(value) && name.startsWith('__NR_') && !/^(syscalls|arch_specific_syscall)$/.test(call))
+    if (
+      /^\d+$/.test(value) &&
+      name.startsWith('__NR_') &&
+      !/^(syscalls|arch_specific_syscall|SYSCALL_BASE)$/.test(call)
+    )
       numbers.set(call, Number(value));
   }
   return numbers;
@@ -50,18 +65,26 @@ const arm64 = readHeader(
   'asm-generic/unistd.h',
   arm64Wants.map((name) => `__ARCH_WANT_${name}`),
 );
+const i386 = readHeader('asm/unistd_32.h');
+const x32 = readHeader('asm/unistd_x32.h');
+const arm = readHeader('asm/unistd.h', ['__ARM_EABI__'], ['-nostdinc', '-I/usr/arm-linux-gnueabihf/include']);
+/** arch/arm/include/uapi/asm/unistd.h __ARM_NR_*, with seccomp(3)'s names. */
+const ofArm = { breakpoint: 0xf0001, cacheflush: 0xf0002, usr26: 0xf0003, usr32: 0xf0004, set_tls: 0xf0005 };
+for (const [name, number] of Object.entries(ofArm)) arm.set(name, number);
 for (const [index, name] of newer.split(' ').entries()) {
+  for (const table of [i386, x32, arm]) table.set(name, firstNewer + index);
   x64.set(name, firstNewer + index);
   arm64.set(name, firstNewer + index);
 }
 for (const [name, number] of Object.entries(newerX64)) x64.set(name, number);
 
-const names = [...new Set([...x64.keys(), ...arm64.keys()])].sort();
-const rows = names.map((name) => `${name} ${x64.get(name) ?? '-'} ${arm64.get(name) ?? '-'}`);
+const tables = [x64, arm64, i386, arm, x32];
+const names = [...new Set(tables.flatMap((table) => [...table.keys()]))].sort();
+const rows = names.map((name) => [name, ...tables.map((table) => table.get(name) ?? '-')].join(' '));
 writeFileSync(
   target,
-  `// Numbers of the system calls: name, x86_64, aarch64; a minus where that kernel has no such call. Written by bin/syscalls.ts
-// from the kernel's uapi headers; do not edit.
+  `// Numbers of the system calls: name, x86_64, aarch64, i386, arm (EABI), x32 (without its bit); a minus where that kernel has no
+// such call. Written by bin/syscalls.ts from the kernel's uapi headers; do not edit.
 
 export const syscallTable = \`
 ${rows.join('\n')}

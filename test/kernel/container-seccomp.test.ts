@@ -10,7 +10,8 @@ import { compileSeccomp } from '../../src/container/seccomp/compile.ts';
 import { defaultProfile } from '../../src/container/seccomp/default-profile.ts';
 import type { SeccompProfile } from '../../src/container/seccomp/profile.ts';
 import { type Architecture, syscallNumbers } from '../../src/container/seccomp/syscall-numbers.ts';
-import { skipKernelLacks } from '../support/skip.ts';
+import { testContainer } from '../support/program-writer.ts';
+import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
 
 const arch = process.arch as Architecture;
 const { EINVAL, ENOSYS, EPERM } = constants.errno;
@@ -105,6 +106,70 @@ test('an action that kills ends the program with SIGSYS', (t) => {
     syscalls: [{ names: ['getppid'], action: 'SCMP_ACT_KILL_PROCESS' }],
   };
   assert.equal(answer(profile, [], number('getppid')), 'SIGSYS');
+});
+
+/** A whole i386 program: one system call, whose errno is its exit status, by hand since not every machine compiles for it. */
+function i386Program(nr: number, ...[ebx = 0, ecx = 0, edx = 0]: readonly number[]): Buffer {
+  const u32 = (value: number) => [value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255];
+  const code = [
+    ...[0xb8, ...u32(nr), 0xbb, ...u32(ebx), 0xb9, ...u32(ecx), 0xba, ...u32(edx), 0xcd, 0x80], // mov, int 0x80
+    ...[0x89, 0xc3, 0xf7, 0xdb], // mov ebx, eax; neg ebx
+    ...[0x85, 0xc0, 0x78, 0x02, 0x31, 0xdb], // 0 unless eax is negative
+    ...[0xb8, ...u32(1), 0xcd, 0x80], // exit
+  ];
+  const [base, headers] = [0x0804_8000, 52 + 32];
+  const file = Buffer.alloc(headers + code.length);
+  // elf(5): Elf32_Ehdr of an i386 executable, and one Elf32_Phdr that loads all of it.
+  file.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
+  for (const [at, value] of [
+    [16, 2],
+    [18, 3],
+    [40, 52],
+    [42, 32],
+    [44, 1],
+  ] as const)
+    file.writeUInt16LE(value, at);
+  for (const [at, value] of [
+    [20, 1],
+    [24, base + headers],
+    [28, 52],
+    [52, 1],
+    [60, base],
+    [64, base],
+    [68, file.length],
+    [72, file.length],
+    [76, 5],
+    [80, 4096],
+  ] as const)
+    file.writeUInt32LE(value, at);
+  file.set(code, headers);
+  return file;
+}
+
+test('a 32-bit program runs under the default profile, and is refused what the others are', (t) => {
+  if (arch !== 'x64') return skipKernelLacks(t, 'i386 programs');
+  if (skipUnlessRoot(t)) return undefined;
+  using container = testContainer();
+  const program = join(container.layer, 'program');
+  const run = (profile: SeccompProfile, nr: number, ...args: number[]): number | null => {
+    writeFileSync(program, i386Program(nr, ...args), { mode: 0o755 });
+    const filter = compileSeccomp(profile, 'x64', []);
+    return container.run(['/program'], [{ op: 'SECCOMP', filterFlags: 0, filter }]).status;
+  };
+  const of = (name: string) => syscallNumbers('x86').get(name) ?? assert.fail(name);
+  writeFileSync(program, i386Program(of('getpid')), { mode: 0o755 });
+  // ENOEXEC: CONFIG_IA32_EMULATION is off.
+  if (container.run(['/program']).status === 126) return skipKernelLacks(t, 'i386 programs');
+  assert.equal(run(defaultProfile, of('getpid')), 0);
+  assert.equal(run(defaultProfile, of('socket'), 2, 2, 0), 0);
+  assert.equal(run(defaultProfile, of('socket'), 38, 5, 0), EPERM);
+  assert.equal(run(defaultProfile, of('unshare'), 0x1000_0000), EPERM);
+  assert.equal(run(defaultProfile, of('mount')), EPERM);
+  assert.equal(run(defaultProfile, of('clone3')), ENOSYS);
+  const { archMap: _, ...ownOnly } = defaultProfile;
+  // SIGSYS is 31.
+  assert.equal(run(ownOnly, of('getpid')), 128 + 31);
+  return undefined;
 });
 
 test('a call by its x32 number is refused', (t) => {

@@ -3,7 +3,8 @@
 // allowed calls (kernel/seccomp.c seccomp_is_const_allow()) stays short. Knows no file; linux/seccomp.h, seccomp(2).
 //
 // Where several rules name one call, those with conditions on its arguments come first, in the order of the file, then the first
-// without. 32-bit programs have other numbers and are killed; the x32 numbers answer ENOSYS, as kernels do that lack them.
+// without. Programs of another kind, which have other numbers (i386 beside x86_64), are answered by the same rules where the profile
+// names their kind (`archMap`) and are killed elsewhere; x32 numbers answer ENOSYS there, as kernels do that lack them.
 
 import { constants, release } from 'node:os';
 import { NslabError } from '../../base/error.ts';
@@ -15,7 +16,7 @@ import type {
   SeccompProfile,
   SeccompRule,
 } from './profile.ts';
-import { type Architecture, architectures, syscallNumbers } from './syscall-numbers.ts';
+import { type Abi, type Architecture, abis, architectures, syscallNumbers } from './syscall-numbers.ts';
 
 // struct seccomp_data
 const NR = 0;
@@ -83,12 +84,22 @@ function compile(profile: SeccompProfile, target: Target): Uint8Array {
   const { arch } = target;
   const otherwise = returnOf(profile.defaultAction, profile.defaultErrnoRet);
   const rules = applicableRules(profile, target);
+  const others = otherAbis(profile, arch);
   const answers = answersByNumber(rules, arch, otherwise);
-  const ranges = rangesOf(answers, arch, otherwise);
+  if (others.includes('x32')) {
+    for (const [number, answer] of answersByNumber(rules, 'x32', otherwise))
+      answers.set(number + X32_BIT, answer);
+  }
+  const ranges = rangesOf(answers, arch === 'x64' && !others.includes('x32'), otherwise);
   const writer = new FilterWriter();
-  const search = writer.load(NR, writeSearch(writer, ranges));
-  const native = { yes: search, no: writer.ret(returns.SCMP_ACT_KILL_PROCESS) };
-  const start = writer.load(ARCH, writer.jump('JEQ', architectures[arch].audit, native));
+  let next = writer.ret(returns.SCMP_ACT_KILL_PROCESS);
+  for (const abi of others) {
+    if (abi === 'x32') continue;
+    const search = writeSearch(writer, rangesOf(answersByNumber(rules, abi, otherwise), false, otherwise));
+    next = writer.jump('JEQ', abis[abi].audit, { yes: writer.load(NR, search), no: next });
+  }
+  const native = { yes: writer.load(NR, writeSearch(writer, ranges)), no: next };
+  const start = writer.load(ARCH, writer.jump('JEQ', abis[arch].audit, native));
   const program = writer.finish(start);
   if (writer.length > BPF_MAXINSNS) {
     throw new NslabError(
@@ -102,6 +113,13 @@ function compile(profile: SeccompProfile, target: Target): Uint8Array {
 function returnOf(action: SeccompAction, errnoRet: number | undefined): number {
   const hasErrno = action === 'SCMP_ACT_ERRNO' || action === 'SCMP_ACT_TRACE';
   return hasErrno ? returns[action] | (errnoRet ?? constants.errno.EPERM) : returns[action];
+}
+
+/** The kinds of programs beside the machine's own that the profile has its rules for, as moby's seccomp_linux.go reads it. */
+function otherAbis({ archMap = [], architectures: all = [] }: SeccompProfile, arch: Architecture): Abi[] {
+  const own = archMap.find(({ architecture }) => architecture === abis[arch].scmp);
+  const named = new Set([...all, ...(own?.subArchitectures ?? [])]);
+  return architectures[arch].others.filter((abi) => named.has(abis[abi].scmp));
 }
 
 /** Rules that this machine and these capabilities leave, as moby's profiles/seccomp/seccomp_linux.go has it. */
@@ -136,12 +154,9 @@ type Answer = {
   readonly otherwise: number;
 };
 
-function answersByNumber(
-  rules: readonly SeccompRule[],
-  arch: Architecture,
-  otherwise: number,
-): Map<number, Answer> {
-  const numbers = syscallNumbers(arch);
+function answersByNumber(given: readonly SeccompRule[], abi: Abi, otherwise: number): Map<number, Answer> {
+  const numbers = syscallNumbers(abi);
+  const rules = abi === 'x86' ? [...given, ...muxRules(given)] : given;
   const byNumber = new Map<number, SeccompRule[]>();
   for (const rule of rules) {
     for (const name of rule.names) {
@@ -166,6 +181,41 @@ function answersByNumber(
   return answers;
 }
 
+/** linux/net.h SYS_*: the first argument of socketcall(2), in their order from 1. */
+const socketCalls =
+  'socket bind connect listen accept getsockname getpeername socketpair send recv sendto recvfrom shutdown setsockopt ' +
+  'getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg';
+/** linux/ipc.h: that of ipc(2). */
+const ipcCalls: Readonly<Record<string, number>> = {
+  ...{ semop: 1, semget: 2, semctl: 3, semtimedop: 4, msgsnd: 11, msgrcv: 12, msgget: 13, msgctl: 14 },
+  ...{ shmat: 21, shmdt: 22, shmget: 23, shmctl: 24 },
+};
+const muxed = new Map<string, { readonly through: string; readonly call: number }>([
+  ...socketCalls.split(' ').map((name, index) => [name, { through: 'socketcall', call: index + 1 }] as const),
+  ...Object.entries(ipcCalls).map(([name, call]) => [name, { through: 'ipc', call }] as const),
+]);
+
+/**
+ * On i386 these calls have a second way in, whose arguments are in memory, out of a filter's sight. As libseccomp, a rule for the
+ * call is one for its number there; one that allows it under a condition allows nothing there. Who names the way itself decides.
+ */
+function muxRules(rules: readonly SeccompRule[]): SeccompRule[] {
+  const named = new Set(rules.flatMap(({ names }) => names));
+  return rules.flatMap((rule) => {
+    const isOpen = rule.action === 'SCMP_ACT_ALLOW' || rule.action === 'SCMP_ACT_LOG';
+    if (isOpen && (rule.args?.length ?? 0) > 0) return [];
+    return rule.names.flatMap((name): SeccompRule[] => {
+      const way = muxed.get(name);
+      if (way === undefined || named.has(way.through)) return [];
+      const args: SeccompArgument[] = [
+        { index: 0, value: BigInt(way.call), valueTwo: 0n, op: 'SCMP_CMP_EQ' },
+      ];
+      const { action, errnoRet } = rule;
+      return [{ names: [way.through], action, ...(errnoRet === undefined ? {} : { errnoRet }), args }];
+    });
+  });
+}
+
 function answerOf(rules: readonly SeccompRule[], otherwise: number): Answer {
   const plain = rules.find((rule) => !rule.args?.length);
   const last = plain === undefined ? otherwise : returnOf(plain.action, plain.errnoRet);
@@ -188,7 +238,7 @@ function conjunctions(args: readonly SeccompArgument[]): (readonly SeccompArgume
 type Range = { readonly first: number; readonly answer: Answer; readonly key: string };
 
 /** All 32-bit numbers, in order, as ranges of one answer each. */
-function rangesOf(answers: ReadonlyMap<number, Answer>, arch: Architecture, otherwise: number): Range[] {
+function rangesOf(answers: ReadonlyMap<number, Answer>, lacksX32: boolean, otherwise: number): Range[] {
   const ranges: Range[] = [];
   const add = (first: number, answer: Answer): void => {
     const key = keyOf(answer);
@@ -202,7 +252,7 @@ function rangesOf(answers: ReadonlyMap<number, Answer>, arch: Architecture, othe
     next = number + 1;
   }
   add(next, rest);
-  if (arch === 'x64') {
+  if (lacksX32) {
     add(X32_BIT, { alternatives: [], otherwise: returnOf('SCMP_ACT_ERRNO', constants.errno.ENOSYS) });
     add(NO_CALL, rest);
   }

@@ -61,7 +61,19 @@ const systemV = `
   mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd semctl semget semop
   semtimedop shmat shmctl shmdt shmget`;
 
+/** What 32-bit programs call besides: older forms, forms with wider ids, sizes and times, and the two ways through which i386 had
+ *  sockets and System V. socketcall hides the family of a socket from the filter, which Docker takes for the price of its use. */
+const narrow = `
+  _llseek _newselect chown32 clock_adjtime64 clock_getres_time64 clock_gettime64 clock_nanosleep_time64 fadvise64_64 fchown32
+  fcntl64 fstat64 fstatat64 fstatfs64 ftruncate64 futex_time64 getegid32 geteuid32 getgid32 getgroups32 getresgid32
+  getresuid32 getuid32 io_pgetevents_time64 ipc lchown32 lstat64 mmap2 mq_timedreceive_time64 mq_timedsend_time64 ppoll_time64
+  pselect6_time64 recv recvmmsg_time64 rt_sigtimedwait_time64 sched_rr_get_interval_time64 semtimedop_time64 send sendfile64
+  setfsgid32 setfsuid32 setgid32 setgroups32 setregid32 setresgid32 setresuid32 setreuid32 setuid32 sigprocmask sigreturn
+  socketcall stat64 statfs64 timer_gettime64 timer_settime64 timerfd_gettime64 timerfd_settime64 truncate64 ugetrlimit
+  utimensat_time64 waitpid`;
+
 const always = [
+  narrow,
   files,
   waiting,
   sockets,
@@ -80,14 +92,14 @@ const withCapability: Readonly<Record<string, string>> = {
   CAP_DAC_READ_SEARCH: 'open_by_handle_at',
   CAP_SYS_ADMIN: `bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr
     lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd
-    setdomainname sethostname setns syslog umount2 unshare`,
+    setdomainname sethostname setns syslog umount umount2 unshare`,
   CAP_SYS_BOOT: 'reboot',
   CAP_SYS_CHROOT: 'chroot',
   CAP_SYS_MODULE: 'delete_module finit_module init_module',
   CAP_SYS_PACCT: 'acct',
   CAP_SYS_PTRACE: 'kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev ptrace',
   CAP_SYS_RAWIO: 'ioperm iopl',
-  CAP_SYS_TIME: 'clock_settime settimeofday',
+  CAP_SYS_TIME: 'clock_settime clock_settime64 settimeofday stime',
   CAP_SYS_TTY_CONFIG: 'vhangup',
   CAP_SYS_NICE: 'get_mempolicy mbind set_mempolicy set_mempolicy_home_node',
   CAP_SYSLOG: 'syslog',
@@ -118,6 +130,10 @@ const CLONE_NEW_ANY = 0x7e02_0000;
 export const defaultProfile: SeccompProfile = {
   defaultAction: 'SCMP_ACT_ERRNO',
   defaultErrnoRet: constants.errno.EPERM,
+  archMap: [
+    { architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86', 'SCMP_ARCH_X32'] },
+    { architecture: 'SCMP_ARCH_AARCH64', subArchitectures: ['SCMP_ARCH_ARM'] },
+  ],
   syscalls: [
     allow(always.join(' ')),
     // Before 4.8 ptrace could change a call after its filter had seen it.
@@ -126,6 +142,10 @@ export const defaultProfile: SeccompProfile = {
     allowWhere('socket', { index: 0, value: BigInt(AF_MAX), valueTwo: 0n, op: 'SCMP_CMP_LT' }),
     ...personalities.map((value) => allowWhere('personality', equals(0, value))),
     { ...allow('arch_prctl modify_ldt'), includes: { arches: ['amd64'] } },
+    {
+      ...allow('arm_fadvise64_64 arm_sync_file_range sync_file_range2 breakpoint cacheflush set_tls'),
+      includes: { arches: ['arm64'] },
+    },
     ...Object.entries(withCapability).map(([cap, names]) => ({ ...allow(names), includes: { caps: [cap] } })),
     { ...allowWhere('clone', masked(0, CLONE_NEW_ANY)), excludes: { caps: ['CAP_SYS_ADMIN'] } },
     {

@@ -10,6 +10,13 @@ export type SeccompProfile = {
   readonly defaultErrnoRet?: number;
   readonly syscalls: readonly SeccompRule[];
   readonly flags?: readonly SeccompFlag[];
+  /** Which kinds of programs beside the machine's own may run, by the machine's kind: Docker's `archMap`. SCMP_ARCH_X86. */
+  readonly archMap?: readonly {
+    readonly architecture: string;
+    readonly subArchitectures: readonly string[];
+  }[];
+  /** The same as runtime-spec has it: all kinds that may run. */
+  readonly architectures?: readonly string[];
 };
 
 export type SeccompRule = {
@@ -82,7 +89,23 @@ export function parseSeccompProfile(text: string): SeccompProfile {
     ...present('defaultErrnoRet', asErrno(profile, 'defaultErrno', '')),
     syscalls: asList(profile['syscalls'], 'syscalls', asRule),
     flags: asList(profile['flags'], 'flags', asFlag),
+    ...asArchitectures(profile),
   };
+}
+
+/** Docker takes one of the two. */
+function asArchitectures(profile: Json): Pick<SeccompProfile, 'archMap' | 'architectures'> {
+  const architectures = asList(profile['architectures'], 'architectures', asText);
+  const archMap = asList(profile['archMap'], 'archMap', (value, path) => {
+    const entry = asObject(value, path);
+    return {
+      architecture: asText(entry['architecture'], `${path}.architecture`),
+      subArchitectures: asList(entry['subArchitectures'], `${path}.subArchitectures`, asText),
+    };
+  });
+  if (architectures.length > 0 && archMap.length > 0)
+    throw wrong('', 'has both `architectures` and `archMap`');
+  return architectures.length > 0 ? { architectures } : { archMap };
 }
 
 /** A JSON number above 2^53 loses its last bits, and masks are as long as that. Texts are kept as they are. */

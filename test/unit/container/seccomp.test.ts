@@ -15,7 +15,11 @@ import {
   type SeccompProfile,
   type SeccompRule,
 } from '../../../src/container/seccomp/profile.ts';
-import { type Architecture, syscallNumbers } from '../../../src/container/seccomp/syscall-numbers.ts';
+import {
+  type Abi,
+  type Architecture,
+  syscallNumbers,
+} from '../../../src/container/seccomp/syscall-numbers.ts';
 import { runFilter } from '../../support/bpf-simulator.ts';
 import { answerOf, type Machine } from '../../support/seccomp-answer.ts';
 
@@ -25,7 +29,15 @@ const errno = (number: number): number => 0x0005_0000 | number;
 const EPERM = errno(1);
 const ENOSYS = errno(38);
 
-const audit = { x64: 0xc000_003e, arm64: 0xc000_00b7 } as const;
+const audit = {
+  x64: 0xc000_003e,
+  arm64: 0xc000_00b7,
+  x86: 0x4000_0003,
+  arm: 0x4000_0028,
+  x32: 0xc000_003e,
+} as const;
+/** What the default profile lets run besides. */
+const others = { x64: ['x86', 'x32'], arm64: ['arm'] } as const;
 const docker = { x64: 'amd64', arm64: 'arm64' } as const;
 const both: readonly Architecture[] = ['x64', 'arm64'];
 const dockerCaps =
@@ -50,24 +62,31 @@ function edges(profile: SeccompProfile): bigint[] {
   return [...new Set(all.map((v) => BigInt.asUintN(64, v)))];
 }
 
-function assertAnswersAsTheProfileSays(profile: SeccompProfile, setting: Setting): void {
+/** `abi` is what kind of program asks: the machine's own, or one that the profile names. */
+function assertAnswersAsTheProfileSays(
+  profile: SeccompProfile,
+  setting: Setting,
+  abi: Abi = setting.arch,
+): void {
   const { arch, caps, kernel = '6.1' } = setting;
   const program = filterOf(profile, setting);
   const [major = 0, minor = 0] = kernel.split('.').map((part) => Number.parseInt(part, 10));
   const machine: Machine = { dockerArch: docker[arch], caps, kernel: [major, minor] };
-  const names = new Map([...syscallNumbers(arch)].map(([name, number]) => [number, name]));
+  const names = new Map([...syscallNumbers(abi)].map(([name, number]) => [number, name]));
+  const hasX32 = profile.archMap?.some(({ subArchitectures }) => subArchitectures.includes('SCMP_ARCH_X32'));
+  const bit = abi === 'x32' ? 0x4000_0000 : 0;
   const samples = edges(profile);
   const conditional = new Set(
     profile.syscalls.filter((rule) => rule.args?.length).flatMap((rule) => rule.names),
   );
-  for (const nr of [...Array(600).keys(), ...unnamed]) {
+  for (const nr of [...Array(600).keys(), ...(bit === 0 ? unnamed : []), 0xf0002, 0xf0005]) {
     const name = names.get(nr) ?? '';
     const tries = conditional.has(name) ? samples.flatMap((v) => [[v], [0n, v], [v, v, v, v, v, v]]) : [[]];
     for (const args of tries) {
-      const isX32 = arch === 'x64' && nr >= 0x4000_0000 && nr !== 0xffff_ffff;
+      const isX32 = abi === 'x64' && hasX32 !== true && nr >= 0x4000_0000 && nr !== 0xffff_ffff;
       const expected = isX32 ? ENOSYS : answerOf(profile, { name, args }, machine);
-      const { value } = runFilter(program, { nr, arch: audit[arch], args });
-      assert.equal(value, expected, `${name || nr}(${args.join(', ')}) on ${arch}`);
+      const { value } = runFilter(program, { nr: nr + bit, arch: audit[abi], args });
+      assert.equal(value, expected, `${name || nr}(${args.join(', ')}) of ${abi}`);
     }
   }
 }
@@ -82,6 +101,8 @@ test('the default profile answers every number as it says, on both kinds of proc
   for (const arch of both) {
     for (const caps of capabilitySets) assertAnswersAsTheProfileSays(defaultProfile, { arch, caps });
     assertAnswersAsTheProfileSays(defaultProfile, { arch, caps: [], kernel: '4.4.0' });
+    for (const abi of others[arch])
+      assertAnswersAsTheProfileSays(defaultProfile, { arch, caps: dockerCaps }, abi);
   }
 });
 
@@ -140,9 +161,10 @@ test('a capability opens the calls that it is for', () => {
   }
 });
 
-test('a program for another architecture is killed, and the x32 numbers are as on a kernel without them', () => {
+test('a program of a kind that the profile does not name is killed, and the x32 numbers are as on a kernel without them', () => {
   const allowAll: SeccompProfile = { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [] };
-  for (const profile of [defaultProfile, allowAll]) {
+  const { archMap: _, ...ownOnly } = defaultProfile;
+  for (const profile of [ownOnly, allowAll]) {
     for (const arch of both) {
       const program = filterOf(profile, { arch, caps: dockerCaps });
       // AUDIT_ARCH_I386, AUDIT_ARCH_ARM and the other one of the two.
@@ -159,10 +181,68 @@ test('a program for another architecture is killed, and the x32 numbers are as o
   }
 });
 
+test('of the default profile 32-bit programs get what the others get, and what they are refused is the same', () => {
+  const program = filterOf(defaultProfile, { arch: 'x64', caps: dockerCaps });
+  const ask = (name: string, ...args: bigint[]) => {
+    const nr = syscallNumbers('x86').get(name) ?? assert.fail(name);
+    return runFilter(program, { nr, arch: audit.x86, args }).value;
+  };
+  for (const name of 'read mmap2 fstat64 _llseek waitpid socketcall ipc set_thread_area futex_time64 clock_gettime64'.split(
+    ' ',
+  ))
+    assert.equal(ask(name), ALLOW, name);
+  for (const name of 'mount umount umount2 unshare setns vm86 modify_ldt init_module stime swapon ptrace'.split(
+    ' ',
+  ))
+    assert.equal(ask(name), name === 'modify_ldt' || name === 'ptrace' ? ALLOW : EPERM, name);
+  assert.equal(ask('clone3'), ENOSYS);
+  assert.equal(ask('clone', 0x1000_0000n), EPERM);
+  assert.equal(ask('socket', 2n), ALLOW);
+  assert.equal(ask('socket', 38n), EPERM);
+});
+
+test('a rule for a call that i386 has a second way to is for that way too, unless the profile names the way', () => {
+  const archMap = [{ architecture: 'SCMP_ARCH_X86_64', subArchitectures: ['SCMP_ARCH_X86'] }];
+  const inet = { index: 0, value: 2n, valueTwo: 0n, op: 'SCMP_CMP_EQ' } as const;
+  const ask = (syscalls: readonly SeccompRule[], way: string, call: bigint) => {
+    const profile: SeccompProfile = { defaultAction: 'SCMP_ACT_ERRNO', archMap, syscalls };
+    const nr = syscallNumbers('x86').get(way) ?? assert.fail(way);
+    const program = filterOf(profile, { arch: 'x64', caps: [] });
+    return runFilter(program, { nr, arch: audit.x86, args: [call] }).value;
+  };
+  const some = [rule('bind semget', 'SCMP_ACT_ALLOW'), rule('socket', 'SCMP_ACT_ALLOW', { args: [inet] })];
+  assert.equal(ask(some, 'socketcall', 2n), ALLOW);
+  assert.equal(ask(some, 'socketcall', 3n), EPERM);
+  assert.equal(ask(some, 'socketcall', 1n), EPERM, 'its family cannot be seen there');
+  assert.equal(ask(some, 'ipc', 2n), ALLOW);
+  assert.equal(ask(some, 'ipc', 1n), EPERM);
+  assert.equal(ask([rule('socketcall', 'SCMP_ACT_ALLOW'), ...some], 'socketcall', 1n), ALLOW);
+  const refused = [rule('ipc', 'SCMP_ACT_ALLOW'), rule('listen', 'SCMP_ACT_ERRNO', { errnoRet: 13 })];
+  assert.equal(ask(refused, 'socketcall', 4n), errno(13));
+});
+
+test('kinds of programs are read from `archMap` or `architectures`, and not from both', () => {
+  const read = (text: string) => parseSeccompProfile(`{"defaultAction":"SCMP_ACT_ALLOW",${text}}`);
+  const kill = (profile: SeccompProfile) =>
+    runFilter(filterOf(profile, { arch: 'x64', caps: [] }), { nr: 1, arch: audit.x86, args: [] }).value;
+  const map = '"archMap":[{"architecture":"SCMP_ARCH_X86_64","subArchitectures":["SCMP_ARCH_X86"]}]';
+  assert.equal(kill(read(map)), ALLOW);
+  assert.equal(kill(read('"architectures":["SCMP_ARCH_X86_64","SCMP_ARCH_X86"]')), ALLOW);
+  assert.equal(
+    kill(read('"archMap":[{"architecture":"SCMP_ARCH_X86_64","subArchitectures":null}]')),
+    KILL_PROCESS,
+  );
+  assert.equal(
+    kill(read('"archMap":[{"architecture":"SCMP_ARCH_AARCH64","subArchitectures":["SCMP_ARCH_X86"]}]')),
+    KILL_PROCESS,
+  );
+  assert.throws(() => read(`${map},"architectures":["SCMP_ARCH_X86"]`), /both `architectures` and `archMap`/);
+});
+
 test('a filter stays short, and a call that is allowed takes few instructions', () => {
   for (const arch of both) {
     const program = filterOf(defaultProfile, { arch, caps: dockerCaps });
-    assert.ok(program.length / 8 < 400, `${program.length / 8} instructions`);
+    assert.ok(program.length / 8 < 600, `${program.length / 8} instructions`);
     for (const name of ['read', 'write', 'openat', 'futex', 'mmap', 'close', 'execve']) {
       const nr = syscallNumbers(arch).get(name) ?? -1;
       const { value, steps } = runFilter(program, { nr, arch: audit[arch], args: [] });
