@@ -31,14 +31,14 @@ export function lookupUser(text: string, { passwd, group }: Accounts): FoundUser
   return { uid, gid, groups: groups.filter((one) => one !== gid), home };
 }
 
+/** A number is always one, as with Docker: an image that calls its root "1000" gets no root for `user: 1000`. */
 function findUser(wanted: string, passwd: string): UserEntry | undefined {
   const number = numberOf(wanted);
-  return users(passwd).find(({ name, uid }) => name === wanted || uid === number);
+  return users(passwd).find(({ name, uid }) => (number === undefined ? name === wanted : uid === number));
 }
 
 function findGroup(wanted: string, group: string): number {
-  const number = numberOf(wanted);
-  const gid = groups(group).find((entry) => entry.name === wanted || entry.gid === number)?.gid ?? number;
+  const gid = numberOf(wanted) ?? groups(group).find(({ name }) => name === wanted)?.gid;
   if (gid === undefined) throw unknown('group', wanted, '/etc/group');
   return gid;
 }

@@ -2,25 +2,48 @@
 // name is an error.
 
 #include "user.h"
+#include "mount-api.h"
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 enum { ACCOUNTS_MAX = 1 << 20 };
 
-// It may be an image's: a FIFO would be waited for, a device never end.
-static FILE *open_accounts(const char *path)
+// The text of an ordinary file, NULL when there is none. It may be an image's: a FIFO would be waited for, a
+// device never end, a file of /proc has no size and tells of this process, which is still the machine's root,
+// and /proc/self/fd leads to what our caller has open.
+static char *read_accounts(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct open_how how = {
+        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .resolve = RESOLVE_NO_MAGICLINKS,
+    };
+    cleanup_fd int fd = call_openat2(AT_FDCWD, path, &how);
     struct stat status;
-    bool good =
-        fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= ACCOUNTS_MAX;
-    FILE *file = good ? fdopen(fd, "r") : NULL;
-    if (file == NULL && fd >= 0) close(fd);
-    return file;
+    struct statfs file_system;
+    if (fd < 0 || fstat(fd, &status) < 0 || fstatfs(fd, &file_system) < 0) return NULL;
+    if (!S_ISREG(status.st_mode) || (long)file_system.f_type == PROC_SUPER_MAGIC) return NULL;
+    // Not st_size: the file may grow while it is read.
+    char *text = xcalloc(ACCOUNTS_MAX + 1, 1);
+    size_t length = 0;
+    ssize_t got;
+    while (length <= ACCOUNTS_MAX &&
+           (got = TEMP_FAILURE_RETRY(read(fd, text + length, ACCOUNTS_MAX + 1 - length))) > 0)
+        length += (size_t)got;
+    if (length <= ACCOUNTS_MAX) return text;
+    free(text);
+    return NULL;
+}
+
+static FILE *open_text(char *text)
+{
+    size_t length = text == NULL ? 0 : strlen(text);
+    return length == 0 ? NULL : fmemopen(text, length, "r");
 }
 
 // A decimal number that fills the whole text. (uid_t)-1 means "no change" to setresuid(2) and is refused, as
@@ -43,14 +66,23 @@ static bool looks_numeric(const char *text)
     return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
 }
 
+// What glibc makes of "-1" and 4294967296 in a file. To setresuid(2) it means "leave it as it is", which is
+// root.
+static bool is_id(unsigned id)
+{
+    return id != (unsigned)-1;
+}
+
 // The first entry of /etc/passwd with that name, or when name is NULL with that uid. fgetpwent(3) reads the
 // file itself: unlike getpwnam(3) it needs no NSS.
 static bool read_passwd(const char *name, uid_t uid, User *out)
 {
-    cleanup_file FILE *file = open_accounts("/etc/passwd");
+    cleanup_free char *text = read_accounts("/etc/passwd");
+    cleanup_file FILE *file = open_text(text);
     if (file == NULL) return false;
     for (const struct passwd *entry; (entry = fgetpwent(file)) != NULL;) {
         if (name != NULL ? strcmp(entry->pw_name, name) != 0 : entry->pw_uid != uid) continue;
+        if (!is_id(entry->pw_uid) || !is_id(entry->pw_gid)) continue;
         out->uid = entry->pw_uid;
         out->gid = entry->pw_gid;
         out->name = xstrdup(entry->pw_name);
@@ -63,10 +95,11 @@ static bool read_passwd(const char *name, uid_t uid, User *out)
 
 static bool read_group(const char *name, gid_t *out)
 {
-    cleanup_file FILE *file = open_accounts("/etc/group");
+    cleanup_free char *text = read_accounts("/etc/group");
+    cleanup_file FILE *file = open_text(text);
     if (file == NULL) return false;
     for (const struct group *entry; (entry = fgetgrent(file)) != NULL;) {
-        if (strcmp(entry->gr_name, name) != 0) continue;
+        if (strcmp(entry->gr_name, name) != 0 || !is_id(entry->gr_gid)) continue;
         *out = entry->gr_gid;
         return true;
     }
@@ -94,10 +127,11 @@ static bool has_member(const struct group *entry, const char *name)
 static void read_groups_of(User *user)
 {
     add_group(user, user->gid);
-    cleanup_file FILE *file = open_accounts("/etc/group");
+    cleanup_free char *text = read_accounts("/etc/group");
+    cleanup_file FILE *file = open_text(text);
     if (file == NULL) return;
     for (const struct group *entry; (entry = fgetgrent(file)) != NULL;) {
-        if (has_member(entry, user->name)) add_group(user, entry->gr_gid);
+        if (is_id(entry->gr_gid) && has_member(entry, user->name)) add_group(user, entry->gr_gid);
     }
 }
 
@@ -107,11 +141,12 @@ bool find_uid(uid_t uid, User *out)
     return read_passwd(NULL, uid, out);
 }
 
+// A number is a number, whatever names the file has (it may be an image's): "1000" must not become root.
 static void find_name(const char *name, bool has_group, User *out)
 {
-    if (read_passwd(name, 0, out)) return;
     unsigned uid;
     if (!parse_id(name, &uid)) {
+        if (!looks_numeric(name) && read_passwd(name, 0, out)) return;
         const char *hint =
             looks_numeric(name)
                 ? "a uid is a number from 0 to 4294967294"
@@ -142,11 +177,10 @@ void find_user(const char *text, User *out)
         return;
     }
     unsigned gid;
-    if (!read_group(group, &out->gid)) {
-        if (!parse_id(group, &gid))
-            die(EXIT_USAGE, "USAGE", "see /etc/group, or give a number", "there is no group %s",
-                quoted(group));
+    if (parse_id(group, &gid)) {
         out->gid = gid;
+    } else if (looks_numeric(group) || !read_group(group, &out->gid)) {
+        die(EXIT_USAGE, "USAGE", "see /etc/group, or give a number", "there is no group %s", quoted(group));
     }
     add_group(out, out->gid);
 }

@@ -101,15 +101,15 @@ describe('a user', () => {
     assert.deepEqual(found('root'), [0, 0, [], '/root']);
     assert.deepEqual(found('www'), [33, 33, [4, 5], '/var/www']);
     assert.deepEqual(found('33'), [33, 33, [4, 5], '/var/www']);
-    // As runc has it: a name of digits is a name first.
-    assert.deepEqual(found('1000'), [7, 8, [], '/seven']);
+    // As runc has it: digits are a number, also where the file calls somebody else so.
+    assert.deepEqual(found('1000'), [1000, 0, [], '/']);
     assert.deepEqual(found('rel'), [34, 34, [], '/']);
   });
 
   it('has only the group that is given with it', () => {
     assert.deepEqual(found('www:adm'), [33, 4, [], '/var/www']);
     assert.deepEqual(found('www:77'), [33, 77, [], '/var/www']);
-    assert.deepEqual(found('5000:1000'), [5000, 9, [], '/']);
+    assert.deepEqual(found('5000:1000'), [5000, 1000, [], '/']);
   });
 
   it('may be a number that no file has', () => {
