@@ -36,7 +36,8 @@ enum {
     FREEZE_MS = 10000,
     PARTIAL_MS = 100, // how long a piece of a line waits for its end before it is logged
     DEFAULT_GRACE_MS = 10000,
-    HANGUP_MS = 200, // how often a terminal that nobody has open is looked at
+    HANGUP_MS = 200,             // how often a terminal that nobody has open is looked at
+    TERMINAL_BYTES = 128 * 1024, // more than the kernel keeps for one: drivers/tty/tty_buffer.c
     REMOVE_MS = 5000, // how long whoever is attached and wants to remove the container has for it
     CANNOT_START = 128,
 };
@@ -249,16 +250,16 @@ static void take_output(Monitor *monitor, int number, const char *bytes, size_t 
     clients_send(&monitor->clients, number == 0 ? STREAM_OUT : STREAM_ERR, bytes, length);
 }
 
-// One piece; false when there is none now.
-static bool read_output(Monitor *monitor, int number)
+// One piece; its length, 0 when there is none now.
+static size_t read_output(Monitor *monitor, int number)
 {
     char bytes[STREAM_MAX];
     ssize_t length = TEMP_FAILURE_RETRY(read(monitor->outputs[number], bytes, sizeof bytes));
     if (length > 0) {
         take_output(monitor, number, bytes, (size_t)length);
-        return true;
+        return (size_t)length;
     }
-    if (length < 0 && errno == EAGAIN) return false;
+    if (length < 0 && errno == EAGAIN) return 0;
     if (monitor->alive && monitor->init.master >= 0) {
         // A terminal that nobody has open reads as EIO and may be opened again; poll(2) reports its hangup
         // without end.
@@ -266,16 +267,27 @@ static bool read_output(Monitor *monitor, int number)
     } else {
         close_output(&monitor->outputs[number]);
     }
-    return false;
+    return 0;
 }
 
-// All that the container has written is in the pipes when it has ended. Who else has them open is not waited
-// for.
+static size_t room_of(int output)
+{
+    int pipe = fcntl(output, F_GETPIPE_SZ);
+    return pipe > 0 ? (size_t)pipe : TERMINAL_BYTES;
+}
+
+// All that the container has written is in the pipes when it has ended. Who else has them open (a container
+// may give them away over a socket) is not waited for, and if he writes without end, what a pipe holds is
+// enough.
 static void drain_outputs(Monitor *monitor)
 {
     for (int number = 0; number < 2; number++) {
-        while (monitor->outputs[number] >= 0 && read_output(monitor, number))
+        size_t left = monitor->outputs[number] < 0 ? 0 : room_of(monitor->outputs[number]);
+        for (size_t got = 1; left > 0 && got > 0 && monitor->outputs[number] >= 0;) {
+            got = read_output(monitor, number);
+            left -= got < left ? got : left;
             clients_settle(&monitor->clients);
+        }
         log_flush(&monitor->log, &monitor->streams[number]);
     }
     close_ends(monitor);
