@@ -2,7 +2,7 @@
 // nothing but names, so that it works after a SIGKILL of `up` between any two system calls. Processes are named by pidfd, or by a
 // cgroup that is the lab's own; nothing is removed through a mount.
 
-import { closeSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { closeSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { LabName, NodeName } from '../base/names.ts';
 import { CONTAINERS_VAR, containerDir, containersDir, containerVar } from '../state/paths.ts';
@@ -74,16 +74,20 @@ function ofState(folder: string): Found[] {
 
 /**
  * Processes of the helper that are making containers of this lab, and have perhaps written down nothing yet: a monitor is a
- * fork of `nslab-helper _start FOLDER...` and keeps its command line.
+ * fork of `nslab-helper _start FOLDER...` and keeps its command line. A process of a container can give itself one like that,
+ * and would otherwise be killed with another lab, or keep it from going: only those of our own pid namespace count. What a
+ * monitor has made in another one dies with it.
  */
 function ofCommandLine(lab: LabName): Found[] {
   const below = `${containersDir(lab)}/`;
+  const ours = readlinkSync('/proc/self/ns/pid');
   return readdirSync('/proc').flatMap((name): Found[] => {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) return [];
     try {
       const [, verb, ...words] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
       if (verb !== '_start' || !words.some((word) => word.startsWith(below))) return [];
+      if (readlinkSync(`/proc/${pid}/ns/pid`) !== ours) return [];
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
       const start = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
       return isProcess(pid, start) ? [{ pid, start }] : [];

@@ -73,7 +73,8 @@ export function parseState(text: string): ContainerState | undefined {
 
 /** True while the process that had this pid at that time lives. */
 export function isProcess(pid: number, start: number): boolean {
-  const stat = pid > 0 ? readStat(pid) : undefined;
+  // A state without a time must not name the first processes of the machine, which started at 0.
+  const stat = pid > 0 && start > 0 ? readStat(pid) : undefined;
   return stat !== undefined && stat.start === start && stat.state !== 'Z' && stat.state !== 'X';
 }
 

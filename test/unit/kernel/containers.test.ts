@@ -61,6 +61,12 @@ test('a process is its pid and its start together', () => {
   assert.ok(isProcess(process.pid, start));
   assert.ok(!isProcess(process.pid, start + 1));
   assert.ok(!isProcess(0, start));
+  // The kernel's first threads started at 0, which is also what a state without a time says.
+  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  assert.deepEqual(
+    pids.filter((pid) => isProcess(pid, 0)),
+    [],
+  );
 });
 
 test('a container whose monitor is gone is dead, unless it had ended before', () => {
