@@ -1,9 +1,11 @@
 // What a container's upper layer says about the files below it: overlayfs keeps new and copied-up files there, a deletion as a
 // character device 0:0 ("whiteout") and a replaced folder as one with the attribute trusted.overlay.opaque.
-// Documentation/filesystems/overlayfs.rst. Neither layer's symlinks are followed.
+// Documentation/filesystems/overlayfs.rst. Neither layer's symlinks are followed, also not those that a running container puts in
+// the place of a folder while we look: each folder is entered from its parent's descriptor. Names are bytes.
 
-import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, readdirSync, type Stats } from 'node:fs';
 import { NslabError } from '../base/error.ts';
+import { codeOf } from '../sys/errno.ts';
 import { getXattr } from '../sys/libc.ts';
 import { readConfig } from './container-config.ts';
 import type { Container } from './containers.ts';
@@ -11,8 +13,12 @@ import type { Container } from './containers.ts';
 export type Change = {
   /** Added, changed, deleted. */
   readonly kind: 'A' | 'C' | 'D';
+  /** Bytes that are no UTF-8 are U+FFFD. */
   readonly path: string;
 };
+
+/** So many folders in each other have the longest path that a system call takes (PATH_MAX); those below are not looked into. */
+const MOST_DEEP = 2048;
 
 /**
  * In the order of their paths.
@@ -29,72 +35,123 @@ export function containerChanges(container: Container): Change[] {
   }
   const { lowers, upper } = config.nslab.overlay;
   const found: Change[] = [];
-  const walk = new Walk(upper, found);
-  walk.folder('', lowers);
+  new Walk(found).run(upper, lowers);
   const made = new Set(config.mounts.map(({ destination }) => destination));
   return withoutMountPoints(found, made).sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-class Walk {
-  readonly #upper: string;
-  readonly #found: Change[];
+/** A folder of the upper layer, open. */
+type Folder = {
+  readonly fd: number;
+  readonly path: Buffer;
+  /** Those layers that have this folder, and have it as a folder. */
+  readonly lowers: readonly string[];
+  /** What is left to be looked at. */
+  readonly names: Buffer[];
+};
 
-  constructor(upper: string, found: Change[]) {
-    this.#upper = upper;
+/** Without recursion: a container nests folders as deep as it likes. */
+class Walk {
+  readonly #found: Change[];
+  readonly #open: Folder[] = [];
+
+  constructor(found: Change[]) {
     this.#found = found;
   }
 
-  /** `lowers` are those layers that have this folder, and have it as a folder. */
-  folder(path: string, lowers: readonly string[]): void {
-    const names = namesIn(this.#upper + path);
-    for (const name of names) this.#entry(`${path}/${name}`, lowers);
-    if (!isOpaque(this.#upper + path)) return;
-    const here = new Set(names);
-    const before = new Set(lowers.flatMap((lower) => namesIn(lower + path)));
-    for (const name of before) if (!here.has(name)) this.#found.push({ kind: 'D', path: `${path}/${name}` });
+  run(upper: string, lowers: readonly string[]): void {
+    try {
+      this.#enter(Buffer.from(upper), Buffer.alloc(0), lowers);
+      for (let top = this.#open.at(-1); top !== undefined; top = this.#open.at(-1)) {
+        const name = top.names.pop();
+        if (name === undefined) this.#leave();
+        else this.#entry(top, name);
+      }
+    } finally {
+      while (this.#open.length > 0) this.#leave();
+    }
   }
 
-  #entry(path: string, lowers: readonly string[]): void {
-    const stat = lstat(this.#upper + path);
+  #enter(at: Buffer, path: Buffer, lowers: readonly string[]): void {
+    const fd = this.#open.length < MOST_DEEP ? openFolder(at) : undefined;
+    if (fd === undefined) return;
+    const names = namesIn(`/proc/self/fd/${fd}`);
+    this.#open.push({ fd, path, lowers, names });
+    if (getXattr(`/proc/self/fd/${fd}/.`, 'trusted.overlay.opaque') !== 'y') return;
+    const here = new Set(names.map(keyOf));
+    const before = new Map(
+      lowers.flatMap((lower) => namesIn(joined(lower, path)).map((name) => [keyOf(name), name])),
+    );
+    for (const [key, name] of before) if (!here.has(key)) this.#add('D', joined(path, '/', name));
+  }
+
+  #leave(): void {
+    const left = this.#open.pop();
+    if (left !== undefined) closeSync(left.fd);
+  }
+
+  #add(kind: Change['kind'], path: Buffer): void {
+    this.#found.push({ kind, path: path.toString('utf8') });
+  }
+
+  #entry(folder: Folder, name: Buffer): void {
+    const at = joined(`/proc/self/fd/${folder.fd}/`, name);
+    const stat = lstat(at);
     if (stat === undefined) return;
-    const below = lowers.flatMap((lower) => {
-      const found = lstat(lower + path);
+    const path = joined(folder.path, '/', name);
+    const below = folder.lowers.flatMap((lower) => {
+      const found = lstat(joined(lower, path));
       return found === undefined || isWhiteout(found) ? [] : [{ lower, found }];
     });
     if (isWhiteout(stat)) {
-      if (below.length > 0) this.#found.push({ kind: 'D', path });
+      if (below.length > 0) this.#add('D', path);
       return;
     }
-    this.#found.push({ kind: below.length > 0 ? 'C' : 'A', path });
+    this.#add(below.length > 0 ? 'C' : 'A', path);
     if (!stat.isDirectory()) return;
     const folders = below.filter(({ found }) => found.isDirectory()).map(({ lower }) => lower);
-    this.folder(path, folders);
+    this.#enter(at, path, folders);
   }
 }
 
-function namesIn(path: string): string[] {
+function joined(...parts: readonly (string | Buffer)[]): Buffer {
+  return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+}
+
+/** Keeps bytes apart that are no UTF-8. */
+function keyOf(name: Buffer): string {
+  return name.toString('latin1');
+}
+
+/** Undefined for what is not, or is no more, a folder. */
+function openFolder(path: Buffer): number | undefined {
   try {
-    return readdirSync(path);
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(codeOf(error))) return undefined;
+    throw error;
+  }
+}
+
+function namesIn(path: string | Buffer): Buffer[] {
+  try {
+    return readdirSync(path, { encoding: 'buffer' });
   } catch {
     return [];
   }
 }
 
-function lstat(path: string): Stats | undefined {
+function lstat(path: Buffer): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch {
-    // ENOTDIR: a lower layer has a file where this one has a folder.
+    // ENOTDIR: a lower layer has a file where this one has a folder. ENAMETOOLONG: no layer has it.
     return undefined;
   }
 }
 
 function isWhiteout(stat: Stats): boolean {
   return stat.isCharacterDevice() && stat.rdev === 0;
-}
-
-function isOpaque(path: string): boolean {
-  return getXattr(path, 'trusted.overlay.opaque') === 'y';
 }
 
 /** A mount needs something to be mounted on; what was made for that alone is no change of the container's. */
