@@ -32,6 +32,8 @@ const POLL_MS = 50;
 const CHUNK = 65536;
 const MOST_FILES = 1000;
 const MOST_AT_ONCE = 4 << 20;
+/** Above LOG_HEAD_MAX + LOG_LINE_MAX of src/helper/log.h. */
+const MOST_OF_LINE = 1 << 16;
 
 /** The lines of the log, as many at a time as are there, and never more than a container can flood a reader with. */
 export async function* readLog(request: LogRequest): AsyncGenerator<readonly LogLine[]> {
@@ -43,8 +45,9 @@ export async function* readLog(request: LogRequest): AsyncGenerator<readonly Log
     let last: readonly LogLine[] = [];
     // What is there now; what comes meanwhile is for later.
     while (files.read < size) {
+      const before = files.read;
       const lines = files.readSome();
-      if (lines.length === 0) break;
+      if (files.read === before) break;
       if (tail === undefined) yield lines.filter(isWanted);
       else last = lastLines([...last, ...lines.filter(isWanted)], tail);
     }
@@ -52,8 +55,9 @@ export async function* readLog(request: LogRequest): AsyncGenerator<readonly Log
     for (;;) {
       // Asked before the last look, so that nothing is missed that was written before the end.
       const more = goOn();
+      const before = files.read;
       const lines = files.readSome();
-      if (lines.length > 0) yield lines.filter(isWanted);
+      if (files.read > before) yield lines.filter(isWanted);
       else if (!more) return;
       else await pause(POLL_MS);
     }
@@ -80,6 +84,8 @@ function lastLines(lines: readonly LogLine[], count: number): readonly LogLine[]
 class LogFiles {
   readonly #folder: string;
   #fd: number | undefined;
+  #position = 0;
+  /** The beginning of a line whose end is not there yet. */
   #rest: Buffer = Buffer.alloc(0);
 
   constructor(folder: string) {
@@ -91,16 +97,10 @@ class LogFiles {
 
   /** Bytes of all files as they are now. */
   get size(): number {
-    let size = 0;
-    for (let age = 0; age < MOST_FILES; age++) {
-      const stat = statSync(this.#path(age), { throwIfNoEntry: false });
-      if (stat === undefined) break;
-      size += stat.size;
-    }
-    return size;
+    return [...this.#files()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** The next lines, some megabytes of them at most; none at the end. */
+  /** The next lines, some megabytes of them at most; `read` stays what it is at the end. */
   readSome(): LogLine[] {
     const lines: LogLine[] = [];
     const until = this.read + MOST_AT_ONCE;
@@ -114,6 +114,7 @@ class LogFiles {
       while (this.#readChunk(this.#fd, lines));
       closeSync(this.#fd);
       this.#fd = next;
+      this.#startAt(0);
     }
     return lines;
   }
@@ -127,38 +128,73 @@ class LogFiles {
     return age === 0 ? `${this.#folder}/log` : `${this.#folder}/log.${age}`;
   }
 
+  /** From the newest on. While the monitor renames them one name is missing at a time, so one that is missing is not the end. */
+  *#files(): Generator<{ readonly age: number; readonly ino: number; readonly size: number }> {
+    let missing = 0;
+    for (let age = 0; age < MOST_FILES && missing < 2; age++) {
+      const stat = statSync(this.#path(age), { throwIfNoEntry: false });
+      missing = stat === undefined ? missing + 1 : 0;
+      if (stat !== undefined) yield { age, ino: stat.ino, size: stat.size };
+    }
+  }
+
   #openOldest(): number | undefined {
-    let oldest = 0;
-    while (oldest < MOST_FILES && inodeOf(this.#path(oldest + 1)) !== undefined) oldest++;
-    return tryOpen(this.#path(oldest));
+    for (;;) {
+      const oldest = [...this.#files()].at(-1);
+      if (oldest === undefined) return undefined;
+      const fd = this.#openIf(oldest.age, () => [...this.#files()].at(-1)?.ino === oldest.ino);
+      if (fd !== undefined) return fd;
+    }
   }
 
   /** The file that was begun when this one was put aside; undefined while this is the one that is written. */
   #openNext(fd: number): number | undefined {
     const { ino } = fstatSync(fd);
-    for (let age = 0; age < MOST_FILES; age++) {
-      const found = inodeOf(this.#path(age));
-      if (found === ino) return age === 0 ? undefined : tryOpen(this.#path(age - 1));
+    const ageOf = (): number | undefined => [...this.#files()].find((file) => file.ino === ino)?.age;
+    for (;;) {
+      const age = ageOf();
+      if (age === 0) return undefined;
       // It was deleted while we were reading it: on with the oldest that is left.
-      if (found === undefined) return age === 0 ? undefined : tryOpen(this.#path(age - 1));
+      if (age === undefined) return this.#openOldest();
+      const next = this.#openIf(age - 1, () => ageOf() === age);
+      if (next !== undefined || inodeOf(this.#path(age - 1)) === undefined) return next;
     }
+  }
+
+  /** Opens the file of that age if, with it open, the names are still what they were: they move on with each rotation. */
+  #openIf(age: number, isSo: () => boolean): number | undefined {
+    const fd = tryOpen(this.#path(age));
+    if (fd === undefined || isSo()) return fd;
+    closeSync(fd);
     return undefined;
   }
 
   /** False at the end of the file. */
   #readChunk(fd: number, lines: LogLine[]): boolean {
     const chunk = Buffer.alloc(CHUNK);
-    const count = readSync(fd, chunk);
-    if (count === 0) return false;
+    const count = readSync(fd, chunk, { position: this.#position });
+    if (count === 0) {
+      // The monitor takes a line back that did not fit on the disk; what follows begins a line.
+      const { size } = fstatSync(fd);
+      if (size < this.#position) this.#startAt(size);
+      return false;
+    }
     this.read += count;
+    this.#position += count;
     let text: Buffer = Buffer.concat([this.#rest, chunk.subarray(0, count)]);
     for (let end = text.indexOf(10); end >= 0; end = text.indexOf(10)) {
       const line = parseLogLine(text.subarray(0, end));
       if (line !== undefined) lines.push(line);
       text = text.subarray(end + 1);
     }
-    this.#rest = text;
+    // No line of a log is as long: it is something else, and not kept.
+    this.#rest = text.length > MOST_OF_LINE ? Buffer.alloc(0) : text;
     return true;
+  }
+
+  #startAt(position: number): void {
+    this.#position = position;
+    this.#rest = Buffer.alloc(0);
   }
 }
 
