@@ -3,19 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { ProgramOp } from '../../src/container/program-ops.ts';
+import { inLab } from '../support/in-lab.ts';
 import {
   cgroupWith,
   collect,
@@ -28,7 +20,6 @@ import {
   startAll,
   type TestCgroup,
 } from '../support/monitored.ts';
-import { builtNslab, pinnedLab } from '../support/pinned-lab.ts';
 import { CLONE, helperPath } from '../support/program-writer.ts';
 import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
 import { openTty } from '../support/tty.ts';
@@ -466,31 +457,6 @@ kernelTest('init reaps orphans, passes signals on and ends as the command does',
   assert.equal(container.control('stop').text, 'ok');
   assert.equal(container.state()['exit'], '9');
 });
-
-type Exec = (
-  words: readonly string[],
-  input?: string,
-) => { status: number | null; stdout: string; stderr: string };
-
-/** A container that is a node of a lab, for `nslab exec`. */
-async function inLab(
-  body: (all: { container: Monitored; exec: Exec; words: readonly string[] }) => Promise<void> | void,
-): Promise<void> {
-  using lab = pinnedLab(['web']);
-  using container = monitored();
-  mkdirSync(join('/run/nslab/labs', lab.lab, 'containers'));
-  symlinkSync(container.folder, join('/run/nslab/labs', lab.lab, 'containers/web'));
-  const words = [builtNslab(), 'exec', '--lab', lab.lab];
-  const exec: Exec = (rest, input = '') => {
-    const { status, stdout, stderr } = spawnSync(words[0] ?? '', [...words.slice(1), ...rest], {
-      encoding: 'utf8',
-      input,
-      timeout: 30_000,
-    });
-    return { status, stdout, stderr };
-  };
-  await body({ container, exec, words });
-}
 
 kernelTest('exec enters all namespaces and the cgroup of a container', async (t) => {
   using cgroup = cgroupWith('pids');

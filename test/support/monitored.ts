@@ -96,10 +96,13 @@ export function collect(child: ChildProcess): Promise<Answer> {
   });
 }
 
-export function monitored(options: { log?: { bytes: bigint; files: number } } = {}): Monitored {
+/** `log.path` puts the log somewhere else than into the folder. */
+export function monitored(
+  options: { log?: { bytes: bigint; files: number; path?: string } } = {},
+): Monitored {
   const container = testContainer();
   const { folder } = container;
-  const log = join(folder, 'log');
+  const log = options.log?.path ?? join(folder, 'log');
   const logOp: ProgramOp = { op: 'LOG', path: log, bytes: 0n, files: 1, ...options.log };
   const write: Monitored['write'] = (argv, ...extra) => {
     container.write('program', [logOp, ...container.ops(argv, extra)]);
