@@ -189,6 +189,44 @@ export const lessons: Readonly<Record<string, Lesson>> = {
       assert.notEqual(lab.exec('app', 'test', '-e', '/tmp/state').status, 0);
       assert.equal(nslabOk(['logs', 'db']), 'the database is ready\n');
     });
+    await check('each kind of namespace, from inside and from outside, by the commands of the file', () => {
+      const inside = (command: string): string => lab.ok('app', ...command.split(' '));
+      const outside = (command: string): string =>
+        execFileSync('sh', ['-c', command], { encoding: 'utf8' }).trimEnd();
+      // uts
+      assert.notEqual(inside('hostname').trimEnd(), outside('hostname'));
+      // pid: PID and command of `ps -e`, and what `top` says of the same process outside.
+      assert.match(inside('ps -e'), /^ +1 \S+ +\S+ nslab-init$/m);
+      const [first] = JSON.parse(nslabOk(['top', 'app', '--json'])) as { pid: number; inside: number }[];
+      assert.equal(first?.inside, 1);
+      assert.match(outside(`ps -e -o pid,comm`), new RegExp(`^ *${first?.pid} nslab-init$`, 'm'));
+      // ipc
+      const queues = (text: string): number => text.match(/^0x/gm)?.length ?? 0;
+      const before = queues(outside('ipcs -q'));
+      inside('ipcmk -Q');
+      assert.deepEqual([queues(inside('ipcs -q')), queues(outside('ipcs -q'))], [1, before]);
+      // mnt
+      assert.match(inside('mount'), /^nslab on \/ type overlay/m);
+      inside('touch /etc/written-inside');
+      assert.match(nslabOk(['changes', 'app']), /^A \/etc\/written-inside$/m);
+      assert.equal(outside('ls /etc/written-inside 2>&1 | grep -c "No such"'), '1');
+      assert.doesNotMatch(outside('cat /proc/mounts'), /nslab \S+ overlay/);
+      // net
+      assert.match(inside('ip addr'), / 10\.6\.0\.2\/24 /);
+      assert.doesNotMatch(outside('ip addr'), / 10\.6\.0\.2\//);
+      // The other end's namespace has a name outside and a number inside.
+      const addresses = (text: string): string => text.trimEnd().replaceAll(/ link-netns(id)? .*/g, '');
+      assert.equal(addresses(outside('ip netns exec app ip addr')), addresses(inside('ip addr')));
+      // cgroup
+      assert.match(inside('cat /proc/self/cgroup'), /^(\S+:\/\n)+$/);
+      assert.match(outside(`cat /proc/${first?.pid}/cgroup`), /\/nslab\/containers\/app$/m);
+      // Who it is: the same number, without what root may do outside.
+      const capabilities = (text: string): bigint => BigInt(`0x${/CapEff:\s*(\S+)/.exec(text)?.[1]}`);
+      const status = 'grep CapEff /proc/self/status';
+      assert.match(inside('id'), /^uid=0\(root\)/);
+      assert.equal(capabilities(inside(status)), 0xa80425fbn);
+      assert.notEqual(capabilities(outside(status)), 0xa80425fbn);
+    });
     await check('a namespace that iproute2 knows by its name', () => {
       assert.deepEqual(
         ip('-n app addr show eth0')[0].addr_info.map((entry: Json) => entry.local),
