@@ -5,6 +5,7 @@ import { applyErrors } from './catalogue/apply.ts';
 import { cliErrors } from './catalogue/cli.ts';
 import { containerErrors } from './catalogue/container.ts';
 import { hostErrors } from './catalogue/host.ts';
+import { imageErrors } from './catalogue/image.ts';
 import { labErrors } from './catalogue/lab.ts';
 import { topologyErrors } from './catalogue/topology.ts';
 
@@ -12,6 +13,7 @@ export const errorCatalogue = {
   ...topologyErrors,
   ...hostErrors,
   ...containerErrors,
+  ...imageErrors,
   ...applyErrors,
   ...labErrors,
   ...cliErrors,

@@ -36,6 +36,7 @@ export const MS_SHARED = 0x10_0000;
 export const MNT_DETACH = 0x2;
 export const UMOUNT_NOFOLLOW = 0x8;
 // sys/file.h
+export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 // sys/socket.h, linux/netlink.h
@@ -79,6 +80,7 @@ function declare() {
     ),
     umount2: libc.func('int umount2(const char *target, int flags)'),
     flock: libc.func('int flock(int fd, int operation)'),
+    syncfs: libc.func('int syncfs(int fd)'),
     ioctlBytes: libc.func('ioctl', 'int', ['int', 'unsigned long', 'uint8_t *']),
     ioctlNumber: libc.func('ioctl', 'int', ['int', 'unsigned long', 'unsigned long']),
     socket: libc.func('int socket(int domain, int type, int protocol)'),
@@ -147,10 +149,30 @@ export function umount2(target: string, flags: number): void {
 
 /** Takes the exclusive lock without waiting; false when another process holds it. flock(2) frees it when that process dies. */
 export function tryFlock(fd: number): boolean {
-  if (calls().flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  return tryLock(fd, LOCK_EX);
+}
+
+/** Takes a lock that any number of processes may share; false when one holds it alone. */
+export function tryFlockShared(fd: number): boolean {
+  return tryLock(fd, LOCK_SH);
+}
+
+function tryLock(fd: number, operation: number): boolean {
+  if (calls().flock(fd, operation | LOCK_NB) === 0) return true;
   const errno = calls().errno();
   if (errno === EAGAIN) return false;
   throw new SyscallError('flock', errno);
+}
+
+/** Writes out everything of the file system that the descriptor is on. It can take seconds, in which other work goes on. */
+export function syncfs(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    calls().syncfs.async(fd, (error: unknown, status: number) => {
+      if (error !== null && error !== undefined) reject(error);
+      else if (status !== 0) reject(new SyscallError('syncfs', calls().errno()));
+      else resolve();
+    });
+  });
 }
 
 /** ioctl(2) with a structure, which the kernel may change. */

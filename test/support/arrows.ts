@@ -12,10 +12,11 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   nfnl: ['base', 'sys', 'rtnl'],
   netns: ['base', 'sys'],
   container: ['base', 'model', 'sys'],
+  image: ['base', 'sys'],
   kernel: ['base', 'model', 'container', 'plan/op', 'sys', 'rtnl', 'nfnl', 'netns', 'state/paths'],
   state: ['base', 'model', 'plan/undo', 'sys'],
   apply: ['base', 'plan', 'kernel/port', 'state/record'],
-  lab: ['base', 'model', 'topology', 'plan', 'sys', 'netns', 'kernel', 'state', 'apply'],
+  lab: ['base', 'model', 'topology', 'plan', 'sys', 'netns', 'image', 'kernel', 'state', 'apply'],
   cli: ['base', 'lab', 'plan/describe', 'apply/fault', 'types of apply', 'types of model', 'types of plan'],
 };
 
@@ -30,7 +31,8 @@ const packages: Readonly<Record<string, (file: string) => boolean>> = {
   netlink: (file) => roomOf(file) === 'rtnl' || roomOf(file) === 'nfnl',
   koffi: (file) => file === 'sys/libc.ts' || file === 'rtnl/tun.ts',
   yaml: (file) => roomOf(file) === 'topology',
-  valibot: (file) => roomOf(file) === 'topology',
+  valibot: (file) => roomOf(file) === 'topology' || file === 'image/manifest.ts',
+  fzstd: (file) => file === 'image/decompress.ts',
   'ip-address': (file) => roomOf(file) === 'base',
   yargs: (file) => roomOf(file) === 'cli',
   chalk: (file) => roomOf(file) === 'cli',
