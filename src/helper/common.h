@@ -90,5 +90,10 @@ verb_function verb_start;
 verb_function verb_userns;
 verb_function verb_control;
 verb_function verb_attach;
+verb_function verb_unpack;
+verb_function verb_tar_in;
+verb_function verb_pack;
+verb_function verb_export;
+verb_function verb_tar_out;
 
 #endif

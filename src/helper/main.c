@@ -20,6 +20,11 @@ static const struct {
     {"_userns", verb_userns},
     {"_control", verb_control},
     {"_attach", verb_attach},
+    {"_unpack", verb_unpack},
+    {"_tar-in", verb_tar_in},
+    {"_pack", verb_pack},
+    {"_export", verb_export},
+    {"_tar-out", verb_tar_out},
 };
 
 // Help is text about options, which Node has.
