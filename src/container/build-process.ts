@@ -17,15 +17,18 @@ type ProcessInput = {
   readonly host: BuildHost;
   readonly hostname: string;
   readonly noNewPrivileges: boolean;
+  /** Lines K=V. */
+  readonly imageEnv: readonly string[];
 };
 
-export function buildProcess({ options, host, hostname, noNewPrivileges }: ProcessInput): Process {
+export function buildProcess(input: ProcessInput): Process {
+  const { options, noNewPrivileges } = input;
   const terminal = options.tty === true;
   const granted = grantedCapabilities(options);
   return {
     ...(terminal ? { terminal, consoleSize: { height: 24, width: 80 } } : {}),
     cwd: cleanPath(options.working_dir ?? '/'),
-    env: buildEnv(options, host, hostname),
+    env: buildEnv(input),
     args: commandOf(options),
     user: { uid: 0, gid: 0, umask: 0o022 },
     // Inheritable and ambient stay empty: what a program gains by being executed, its file says (CVE-2022-24769).
@@ -45,13 +48,17 @@ function commandOf(options: ContainerOptions): readonly string[] {
   return [...must(parseCommand(options.entrypoint)), ...must(parseCommand(options.command))];
 }
 
-/** Later ones win: the defaults, then the files, then the node's own. */
-function buildEnv(options: ContainerOptions, host: BuildHost, hostname: string): string[] {
-  const variables = new Map([
+/** Later ones win: the defaults, then the image, then the files, then the node's own. */
+function buildEnv({ options, host, hostname, imageEnv }: ProcessInput): string[] {
+  const variables = new Map<string, string>([
     ['PATH', DEFAULT_PATH],
     ['HOSTNAME', hostname],
     ...(options.tty === true ? [['TERM', 'xterm'] as const] : []),
   ]);
+  for (const line of imageEnv) {
+    const { name, value = '' } = splitVariable(line);
+    variables.set(name, value);
+  }
   for (const [name, value] of [...fileVariables(options, host), ...ownVariables(options)]) {
     const known = value ?? host.env[name];
     // A name alone that the environment does not have is not set, and hides what came before.

@@ -12,7 +12,8 @@ import { buildMounts } from './build-mounts.ts';
 import { buildProcess, hasNoCommand } from './build-process.ts';
 import { healthDefaults, LOG_FILES, LOG_MAX_BYTES, OCI_VERSION, SIGTERM, STOP_GRACE_MS } from './defaults.ts';
 import type { BuildHost, ContainerNode } from './host.ts';
-import { durationOf, must, optionsOf } from './options.ts';
+import { optionsOf } from './node-options.ts';
+import { durationOf, must } from './options.ts';
 import { hostPath } from './paths.ts';
 import type { Extension, Health, Port, Restart, RuntimeSpec, SeccompChoice } from './runtime-spec.ts';
 
@@ -22,7 +23,8 @@ export function buildSpec(node: ContainerNode, host: BuildHost): RuntimeSpec {
   const security = securityOf(options);
   const privileged = options.privileged === true;
   const hostname = options.hostname ?? node.name;
-  const lower = rootFolder(node, host);
+  const lowers = rootLayers(node, host);
+  const labels = { ...node.image?.settings.Labels, ...node.labels };
   const isHostRootfs = node.container?.rootfs === 'host';
   const maps = mapsOf(node);
   const built = buildMounts({
@@ -39,18 +41,27 @@ export function buildSpec(node: ContainerNode, host: BuildHost): RuntimeSpec {
   const noNewPrivileges = security.noNewPrivileges ?? !privileged;
   return {
     ociVersion: OCI_VERSION,
-    process: buildProcess({ options, host, hostname, noNewPrivileges }),
-    root: { path: lower, ...(options.read_only === true ? { readonly: true } : {}) },
+    process: buildProcess({
+      options,
+      host,
+      hostname,
+      noNewPrivileges,
+      imageEnv: node.image?.settings.Env ?? [],
+    }),
+    root: { path: lowers[0], ...(options.read_only === true ? { readonly: true } : {}) },
     hostname,
     mounts,
-    ...(node.labels === undefined || Object.keys(node.labels).length === 0
-      ? {}
-      : { annotations: node.labels }),
+    ...(Object.keys(labels).length === 0 ? {} : { annotations: labels }),
     linux: buildLinux({ node, options, host, mounts, hidesPaths, ...(maps === undefined ? {} : { maps }) }),
     nslab: {
       lab: host.lab,
       node: node.name,
-      overlay: { lowers: [lower], upper: `${host.var}/upper`, work: `${host.var}/work` },
+      overlay: {
+        lowers,
+        upper: `${host.var}/upper`,
+        work: `${host.var}/work`,
+        ...(host.copiesLayers === true && node.image !== undefined ? { copied: true } : {}),
+      },
       ...(options.user === undefined ? {} : { user: String(options.user) }),
       seccomp: seccompOf(security, privileged, host),
       ...engineOf(options),
@@ -75,18 +86,16 @@ function portOf({ proto, address, port, to }: NonNullable<ContainerNode['ports']
   return { proto, address, port: port.from, count, target: to.address, targetPort: to.port.from };
 }
 
-/** The one folder that is the root file system below the container's own layer. */
-export function rootFolder(
-  { name, container }: ContainerNode,
+/** The folders that are the root file system below the container's own layer, the top one first. */
+export function rootLayers(
+  { name, container, image }: ContainerNode,
   host: Pick<BuildHost, 'folder' | 'env'>,
-): string {
+): readonly [string, ...string[]] {
   const rootfs = container?.rootfs;
-  if (rootfs === undefined) {
-    throw new NslabError('CONTAINER_UNSUPPORTED', `${name}: \`image\` is not supported yet`, {
-      hint: 'write `rootfs: host`, or `rootfs:` and a folder',
-    });
-  }
-  return rootfs === 'host' ? '/' : hostPath(rootfs, host);
+  if (rootfs !== undefined) return [rootfs === 'host' ? '/' : hostPath(rootfs, host)];
+  const [top, ...rest] = image?.layers ?? [];
+  if (top !== undefined) return [top, ...rest];
+  throw new NslabError('CONTAINER_ROOTFS', `${name}: the image has no layers, so there are no files to run`);
 }
 
 function securityOf({ security_opt = [] }: ContainerOptions): SecurityText {

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { NslabError } from '../base/error.ts';
 import type { ErrorCode } from '../base/error-catalogue.ts';
 import { parseDevice } from '../model/container-text.ts';
-import { rootFolder } from './build.ts';
+import { rootLayers } from './build.ts';
 import { givenMounts } from './build-mounts.ts';
 import type { Accounts, BuildHost, ContainerNode, HostFacts, ProcessFacts } from './host.ts';
-import { readInRoot } from './in-root.ts';
-import { listOf, must, optionsOf } from './options.ts';
+import { readInLayers } from './in-root.ts';
+import { optionsOf } from './node-options.ts';
+import { listOf, must } from './options.ts';
 import { hostPath } from './paths.ts';
 import type { Device } from './runtime-spec.ts';
 
@@ -50,10 +51,11 @@ function refuse(code: ErrorCode, node: ContainerNode, message: string): NslabErr
 }
 
 function checkRoot(node: ContainerNode, places: Places): void {
-  const folder = rootFolder(node, places);
-  const stat = statSync(folder, { throwIfNoEntry: false });
-  if (stat === undefined) throw refuse('CONTAINER_ROOTFS', node, `rootfs: there is no folder ${folder}`);
-  if (!stat.isDirectory()) throw refuse('CONTAINER_ROOTFS', node, `rootfs: ${folder} is not a folder`);
+  for (const folder of rootLayers(node, places)) {
+    const stat = statSync(folder, { throwIfNoEntry: false });
+    if (stat === undefined) throw refuse('CONTAINER_ROOTFS', node, `rootfs: there is no folder ${folder}`);
+    if (!stat.isDirectory()) throw refuse('CONTAINER_ROOTFS', node, `rootfs: ${folder} is not a folder`);
+  }
 }
 
 function checkSource(node: ContainerNode, path: string): void {
@@ -171,21 +173,14 @@ export function parseLimits(text: string): Map<string, number> {
   return found;
 }
 
-/** /etc/passwd and /etc/group of the topmost layer that has them. @throws NslabError CONTAINER_USER for a hostile one */
+/** /etc/passwd and /etc/group as the container sees them. @throws NslabError CONTAINER_USER for a hostile one */
 export function readAccounts(lowers: readonly string[]): Accounts {
-  const read = (path: string) => {
-    for (const lower of lowers) {
-      const text = readAccountFile(lower, path);
-      if (text !== undefined) return text;
-    }
-    return '';
-  };
-  return { passwd: read('/etc/passwd'), group: read('/etc/group') };
+  return { passwd: readAccountFile(lowers, '/etc/passwd'), group: readAccountFile(lowers, '/etc/group') };
 }
 
-function readAccountFile(root: string, path: string): string | undefined {
+function readAccountFile(lowers: readonly string[], path: string): string {
   try {
-    return readInRoot(root, path);
+    return readInLayers(lowers, path) ?? '';
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new NslabError('CONTAINER_USER', `the container's ${path} cannot be read: ${why}`, {

@@ -2,6 +2,7 @@
 
 import type { NetnsName, NodeName } from '../base/names.ts';
 import type { ContainerSpec } from '../model/container.ts';
+import type { ContainerImage } from '../model/image-settings.ts';
 import type { Place, Sysctl } from '../model/lab.ts';
 import type { PublishedPort } from '../model/network.ts';
 import type { Device } from './runtime-spec.ts';
@@ -12,6 +13,8 @@ export type ContainerNode = {
   /** The network namespace that it joins; null is the machine's own. */
   readonly place: Place;
   readonly container?: ContainerSpec;
+  /** Of a container with `image`. */
+  readonly image?: ContainerImage;
   /** Those of the network namespace are set by others. */
   readonly sysctls?: readonly Sysctl[];
   readonly labels?: Readonly<Record<string, string>>;
@@ -38,6 +41,8 @@ export type BuildHost = {
   /** For variables that the file names without a value. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly facts: HostFacts;
+  /** The layers of images are copied, because the file system refuses overlayfs. */
+  readonly copiesLayers?: boolean;
 };
 
 /** What is read of the machine once for all containers of a lab. */

@@ -9,9 +9,9 @@ import type { Device, Mount, RuntimeSpec } from './runtime-spec.ts';
 
 /** From the root to the last path that is made read only. */
 export function lowerRootfs(spec: RuntimeSpec, cgroup: CgroupFacts): ProgramOp[] {
-  const { lowers, upper, work } = spec.nslab.overlay;
+  const { lowers, upper, work, copied = false } = spec.nslab.overlay;
   return [
-    { op: 'ROOT_OVERLAY', lowers, upper, work },
+    copied ? { op: 'ROOT_BIND', directory: upper } : { op: 'ROOT_OVERLAY', lowers, upper, work },
     ...spec.mounts.flatMap((mount) => [
       ...lowerMount(mount, cgroup),
       // Before whatever is mounted below /dev, and not into a /dev of the machine's.

@@ -4,12 +4,6 @@
 import { NslabError } from '../base/error.ts';
 import type { Result } from '../base/result.ts';
 import { parseDuration, parseSize } from '../base/units.ts';
-import type { ContainerOptions } from '../model/container-options.ts';
-import type { ContainerNode } from './host.ts';
-
-export function optionsOf(node: ContainerNode): ContainerOptions {
-  return (node.container?.options ?? {}) as ContainerOptions;
-}
 
 /** The value, or the mistake thrown. @throws NslabError VALUE_INVALID */
 export function must<T>(result: Result<T, string | { readonly message: string; readonly hint?: string }>): T {

@@ -124,6 +124,8 @@ export type Extension = {
     readonly lowers: readonly string[];
     readonly upper: string;
     readonly work: string;
+    /** The file system refuses overlayfs: the layers are copied into `upper`, and that is the root. */
+    readonly copied?: true;
   };
   /** As the file has it, `web`, `1000:1000`, `web:adm`; looked up in the root file system. */
   readonly user?: string;

@@ -1,7 +1,6 @@
 // Volumes: folders of nslab's that a container sees under a path of its own. A new one begins with what the root file system has at
 // that path, as Docker does it; one that is there already is left as it is.
 
-import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -14,9 +13,9 @@ import {
   rmSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { NslabError } from '../base/error.ts';
 import { type IdMap, type IdMaps, mapId } from '../model/userns.ts';
-import { resolveInRoot } from './in-root.ts';
+import { copyLayers } from './copy-layers.ts';
+import { findInLayers } from './layers.ts';
 import type { Volume } from './runtime-spec.ts';
 
 /** Makes the folder unless it is there, under its name only when it is complete. @throws NslabError CONTAINER_FILE */
@@ -32,7 +31,7 @@ export function prepareVolume(
   try {
     const source = copy ? sourceOf(target, lowers) : undefined;
     if (source === undefined) mkdirSync(unfinished, { mode: 0o755 });
-    else copyFolder(source, unfinished);
+    else copyLayers(source, unfinished);
     if (maps !== undefined) giveToContainer(unfinished, maps);
     renameSync(unfinished, path);
   } catch (error) {
@@ -41,14 +40,6 @@ export function prepareVolume(
     if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY' && existsSync(path)) return;
     throw error;
   }
-}
-
-function sourceOf(target: string, lowers: readonly string[]): string | undefined {
-  for (const lower of lowers) {
-    const found = resolveInRoot(realpathSync(lower), target);
-    if (found !== undefined && lstatSync(found).isDirectory()) return found;
-  }
-  return undefined;
 }
 
 /** What root has in the image, root of the container has in the volume. An id that it does not have becomes its root's. */
@@ -62,14 +53,10 @@ function giveToContainer(path: string, maps: IdMaps): void {
   if (stat.isDirectory()) for (const name of readdirSync(path)) giveToContainer(join(path, name), maps);
 }
 
-/** With owners, modes, times, links, devices and attributes, of which Node can copy only some. No link is followed. */
-function copyFolder(source: string, to: string): void {
-  const { status, stderr, error } = spawnSync(
-    'cp',
-    ['--archive', '--no-target-directory', '--one-file-system', '--', source, to],
-    { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'] },
+function sourceOf(target: string, lowers: readonly string[]): readonly string[] | undefined {
+  const found = findInLayers(
+    lowers.map((lower) => realpathSync.native(lower)),
+    target,
   );
-  if (status === 0) return;
-  const why = error?.message ?? stderr.trim().split('\n')[0] ?? '';
-  throw new NslabError('CONTAINER_FILE', `cannot fill a volume from ${source}: ${why}`, { cause: error });
+  return found?.isFolder === true ? found.places : undefined;
 }

@@ -56,7 +56,7 @@ export type StagedBlob = Disposable & {
   /** For reading it before it is kept. */
   readonly path: string;
   /** Gives it its name. Without this, disposing removes it. */
-  keep(): void;
+  keep(): Promise<void>;
 };
 
 export class Blobs {
@@ -134,7 +134,6 @@ export class Blobs {
         size += chunk.length;
         await writeAll(fd, chunk);
       }
-      await syncFd(fd);
     } catch (error) {
       rmSync(path, { force: true });
       throw storeError('cannot write to the store', error);
@@ -146,15 +145,13 @@ export class Blobs {
       digest,
       size,
       path,
-      keep: () => {
-        if (this.size(digest) !== size) rename(path, this.path(digest));
+      keep: async () => {
+        if (this.size(digest) === size) return;
+        await syncFile(path);
+        rename(path, this.path(digest));
       },
       [Symbol.dispose]: () => rmSync(path, { force: true }),
     };
-  }
-
-  syncFolder(): void {
-    syncFolder(this.#folder);
   }
 }
 
@@ -165,6 +162,17 @@ function rename(from: string, to: string): void {
     syncFolder(join(to, '..'));
   } catch (error) {
     throw storeError('cannot write to the store', error);
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const fd = openSync(path, 'r');
+  try {
+    await syncFd(fd);
+  } catch (error) {
+    throw storeError('cannot write to the store', error);
+  } finally {
+    closeSync(fd);
   }
 }
 

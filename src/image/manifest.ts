@@ -201,3 +201,17 @@ export function parseConfig(bytes: Uint8Array, source: Source & { readonly layer
   if (count !== layers) throw broken(what, `has ${count} layers, and its manifest has ${layers}`);
   return checked;
 }
+
+const dockerPath = v.pipe(v.string(), v.maxLength(4096));
+const dockerList = v.array(
+  v.object({
+    Config: dockerPath,
+    RepoTags: v.nullish(v.array(v.string())),
+    Layers: v.nullish(v.pipe(v.array(dockerPath), v.maxLength(MAX_LAYERS))),
+  }),
+);
+
+/** manifest.json of a `docker save` archive. @throws NslabError IMAGE_BROKEN */
+export function parseDockerList(bytes: Uint8Array, { what }: Source): v.InferOutput<typeof dockerList> {
+  return check(dockerList, parseJson(bytes, MAX_MANIFEST, what), what);
+}

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { NslabError } from '../base/error.ts';
 import type { LabName, NetnsName, NodeName } from '../base/names.ts';
 import { buildSpec } from '../container/build.ts';
+import { copyLayers } from '../container/copy-layers.ts';
 import { DEFAULT_PATH } from '../container/defaults.ts';
 import { readAccounts, readHostFacts, readProcessFacts } from '../container/facts.ts';
 import type {
@@ -24,11 +25,21 @@ import { defaultProfile } from '../container/seccomp/default-profile.ts';
 import { parseSeccompProfile, type SeccompProfile } from '../container/seccomp/profile.ts';
 import { prepareVolume } from '../container/volumes.ts';
 import { type IdMap, mapId } from '../model/userns.ts';
-import { containerDir, containerVar, pinOf, usernsPinOf, VOLUMES_VAR, viewsDir } from '../state/paths.ts';
+import {
+  CONTAINERS_VAR,
+  containerDir,
+  containerImage,
+  containerVar,
+  pinOf,
+  usernsPinOf,
+  VOLUMES_VAR,
+  viewsDir,
+} from '../state/paths.ts';
 import { makeCgroup } from './container-cgroup.ts';
 import { unmountBelow } from './container-end.ts';
 import type { StartContainer } from './containers.ts';
 import { helperPath, REMOVE_VERB } from './helper.ts';
+import { takesOverlay } from './overlay-probe.ts';
 import { removeTree } from './remove-tree.ts';
 
 /** The machine's own network namespace, for a container that is in it. */
@@ -66,7 +77,7 @@ export class ContainerMaker {
     const { node } = op;
     const spec = withRemover(buildSpec(nodeOf(op), this.#host(op)), this.#lab, op);
     const cgroup = makeCgroup(this.#lab, node, spec.linux.resources);
-    this.#makeFolders(spec, node);
+    this.#makeFolders(spec, op);
     this.#process ??= readProcessFacts();
     const seccomp = this.#seccomp(spec);
     const { program, exec, warnings } = lowerSpec(spec, {
@@ -96,6 +107,7 @@ export class ContainerMaker {
       usernsPath: (netns: NetnsName) => usernsPinOf(this.#lab, netns),
       etc: this.#etc(op),
       facts: this.#facts,
+      copiesLayers: op.image !== undefined && !takesOverlay(CONTAINERS_VAR),
     };
   }
 
@@ -112,16 +124,24 @@ export class ContainerMaker {
     return { ...(hosts === undefined ? {} : { hosts }), ...(resolvConf === undefined ? {} : { resolvConf }) };
   }
 
-  #makeFolders({ nslab, linux }: RuntimeSpec, node: NodeName): void {
+  #makeFolders({ nslab, linux }: RuntimeSpec, { node, image }: StartContainer): void {
     const files = containerVar(this.#lab, node);
     // A lab begins with nothing: what is there was left by one that a reboot ended.
     if (existsSync(files)) {
       unmountBelow(files);
       removeTree(files);
     }
-    const { lowers, upper, work } = nslab.overlay;
+    const { lowers, upper, work, copied = false } = nslab.overlay;
     for (const folder of [this.folder(node), upper, work])
       mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (image !== undefined) {
+      // Before anything rests on it: from here on it keeps the image in the store.
+      writeFileSync(
+        containerImage(this.#lab, node),
+        JSON.stringify({ name: image.name, manifest: image.manifest }),
+      );
+    }
+    if (copied) copyLayers(lowers, upper);
     // The upper layer's own folder is the root that the container sees.
     const root = statSync(lowers[0] ?? '/');
     const { uidMappings: uid, gidMappings: gid } = linux;
@@ -180,11 +200,12 @@ function withRemover(spec: RuntimeSpec, lab: LabName, { remove }: StartContainer
   return { ...spec, nslab: { ...spec.nslab, remover } };
 }
 
-function nodeOf({ node, place, container, sysctls, ports }: StartContainer): ContainerNode {
+function nodeOf({ node, place, container, image, sysctls, ports }: StartContainer): ContainerNode {
   return {
     name: node,
     place,
     container,
+    ...(image === undefined ? {} : { image }),
     ...(sysctls === undefined ? {} : { sysctls }),
     ...(ports === undefined ? {} : { ports }),
   };

@@ -17,6 +17,7 @@ export type Change = {
   readonly path: string;
 };
 
+const OPAQUE = 'trusted.overlay.opaque';
 /** So many folders in each other have the longest path that a system call takes (PATH_MAX); those below are not looked into. */
 const MOST_DEEP = 2048;
 
@@ -33,7 +34,12 @@ export function containerChanges(container: Container): Change[] {
       `container ${node} was never started, so it has changed nothing`,
     );
   }
-  const { lowers, upper } = config.nslab.overlay;
+  const { lowers, upper, copied = false } = config.nslab.overlay;
+  if (copied)
+    throw new NslabError(
+      'CONTAINER_REFUSED',
+      `the files of ${node} are a copy of its image, in which changes cannot be told`,
+    );
   const found: Change[] = [];
   new Walk(found).run(upper, lowers);
   const made = new Set(config.mounts.map(({ destination }) => destination));
@@ -77,7 +83,7 @@ class Walk {
     if (fd === undefined) return;
     const names = namesIn(`/proc/self/fd/${fd}`);
     this.#open.push({ fd, path, lowers, names });
-    if (getXattr(`/proc/self/fd/${fd}/.`, 'trusted.overlay.opaque') !== 'y') return;
+    if (getXattr(`/proc/self/fd/${fd}/.`, OPAQUE) !== 'y') return;
     const here = new Set(names.map(keyOf));
     const before = new Map(
       lowers.flatMap((lower) => namesIn(joined(lower, path)).map((name) => [keyOf(name), name])),
@@ -99,10 +105,7 @@ class Walk {
     const stat = lstat(at);
     if (stat === undefined) return;
     const path = joined(folder.path, '/', name);
-    const below = folder.lowers.flatMap((lower) => {
-      const found = lstat(joined(lower, path));
-      return found === undefined || isWhiteout(found) ? [] : [{ lower, found }];
-    });
+    const below = seenIn(folder.lowers, path);
     if (isWhiteout(stat)) {
       if (below.length > 0) this.#add('D', path);
       return;
@@ -121,6 +124,22 @@ function joined(...parts: readonly (string | Buffer)[]): Buffer {
 /** Keeps bytes apart that are no UTF-8. */
 function keyOf(name: Buffer): string {
   return name.toString('latin1');
+}
+
+/** The layers whose part of that path is seen: one that is no folder, or is whited out or opaque, hides those below it. */
+function seenIn(
+  lowers: readonly string[],
+  path: Buffer,
+): { readonly lower: string; readonly found: Stats }[] {
+  const seen: { readonly lower: string; readonly found: Stats }[] = [];
+  for (const lower of lowers) {
+    const found = lstat(joined(lower, path));
+    if (found === undefined) continue;
+    if (isWhiteout(found)) break;
+    if (found.isDirectory() || seen.length === 0) seen.push({ lower, found });
+    if (!found.isDirectory() || getXattr(joined(lower, path), OPAQUE) === 'y') break;
+  }
+  return seen;
 }
 
 /** Undefined for what is not, or is no more, a folder. */

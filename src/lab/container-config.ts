@@ -26,7 +26,12 @@ export type ContainerConfig = {
     readonly sysctl?: Readonly<Record<string, string>>;
   };
   readonly nslab: {
-    readonly overlay: { readonly lowers: readonly string[]; readonly upper: string };
+    readonly overlay: {
+      readonly lowers: readonly string[];
+      readonly upper: string;
+      /** The layers are copied into the upper one, where overlayfs is refused. */
+      readonly copied?: boolean;
+    };
     readonly user?: string;
     readonly seccomp: { readonly profile: string; readonly path?: string };
     readonly init: boolean;

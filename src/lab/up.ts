@@ -27,6 +27,7 @@ import {
 import { checkPublished } from './check-ports.ts';
 import { clearLab } from './clear.ts';
 import { digestLab } from './digest.ts';
+import { type ImagesForUse, useImages } from './image-use.ts';
 import { otherLabs } from './machine.ts';
 import { opsOf } from './ops.ts';
 import { allocateIds } from './userns.ts';
@@ -59,6 +60,8 @@ export type UpResult = {
   readonly ops: number;
 };
 
+type Prepared = UpRequest & { readonly images: ImagesForUse };
+
 type Counts = { readonly nodes: number; readonly links: number };
 
 /**
@@ -78,7 +81,8 @@ export async function upLab(request: UpRequest): Promise<UpResult> {
   }
   // What a killed `up` or `down`, or an earlier boot, left behind goes first.
   if (before !== undefined) clearLab({ lab: lab.name, kernel, keepFolder: true });
-  const { ops, chosen } = prepareOrLeave(request, counts);
+  using images = await imagesOrLeave(request);
+  const { ops, chosen } = prepareOrLeave({ ...request, images }, counts);
   await make({ ...request, lab: chosen }, ops);
   return { outcome: 'made', ...counts, ops: ops.length };
 }
@@ -94,13 +98,24 @@ function assertSameLab(record: LabRecord, digest: string): void {
   );
 }
 
+/** Finds the images, and if one is not there takes away the folder that was made for the lock. */
+async function imagesOrLeave({ lab }: UpRequest): Promise<ImagesForUse> {
+  try {
+    return await useImages(lab);
+  } catch (error) {
+    removeLab(lab.name);
+    removeRunDir();
+    throw error;
+  }
+}
+
 /** How many labs may come at the same time as this one and take its subnet. */
 const MOST_RIVALS = 20;
 
-type Prepared = { readonly ops: Op[]; readonly chosen: Lab };
+type Planned = { readonly ops: Op[]; readonly chosen: Lab };
 
 /** Prepares, and if that is refused takes away the folder that was made for the lock. */
-function prepareOrLeave(request: UpRequest, counts: Counts): Prepared {
+function prepareOrLeave(request: Prepared, counts: Counts): Planned {
   try {
     return prepareOrAgain(request, counts);
   } catch (error) {
@@ -111,7 +126,7 @@ function prepareOrLeave(request: UpRequest, counts: Counts): Prepared {
 }
 
 /** Another lab may take a subnet between the look at the machine and the lock; then the next one is free. */
-function prepareOrAgain(request: UpRequest, counts: Counts): Prepared {
+function prepareOrAgain(request: Prepared, counts: Counts): Planned {
   for (let chosen = request.lab, rivals = 0; ; rivals++) {
     try {
       return { ops: prepare({ ...request, lab: chosen }, digestLab(chosen), counts), chosen };
@@ -125,8 +140,8 @@ function prepareOrAgain(request: UpRequest, counts: Counts): Prepared {
 }
 
 /** Everything that can be refused before the first change: conflicts with the host, and writing the record. */
-function prepare(request: UpRequest, digest: string, counts: Counts): Op[] {
-  const { file, kernel, locate, solo } = request;
+function prepare(request: Prepared, digest: string, counts: Counts): Op[] {
+  const { file, kernel, locate, solo, images } = request;
   using _host = lockHost();
   const lab = allocateIds(request.lab);
   const found = [...checkHost(lab, kernel.observe()), ...checkPublished(lab, otherLabs(lab.name), kernel)];
@@ -136,7 +151,7 @@ function prepare(request: UpRequest, digest: string, counts: Counts): Op[] {
   const [first] = problems;
   if (first !== undefined)
     throw new NslabError(first.code, first.message, { hint: first.hint, where: first.where, problems });
-  const ops = opsOf(lab).map((op) => asAsked(op, request));
+  const ops = images.withImages(opsOf(lab)).map((op) => asAsked(op, request));
   const undo = undoFacts(lab.name, ops, kernel);
   writeLab(lab);
   writeRecord({

@@ -7,6 +7,7 @@
 import type { IpAddress, IpInterface } from '../base/ip.ts';
 import type { IfName, MacAddress, NetnsName, NodeName } from '../base/names.ts';
 import type { Condition, ContainerSpec } from '../model/container.ts';
+import type { ContainerImage } from '../model/image-settings.ts';
 import type { InterfaceAddress, InterfaceType, WireguardPeer } from '../model/interface.ts';
 import type { Place, Sysctl } from '../model/lab.ts';
 import type { PublishedPort } from '../model/network.ts';
@@ -112,6 +113,8 @@ export type Op =
       /** The network namespace it joins; null is the machine's own. */
       readonly place: Place;
       readonly container: ContainerSpec;
+      /** Of a container with `image`: found when the lab comes up. */
+      readonly image?: ContainerImage;
       /** The files that it sees in /etc; without one it sees those of the machine. */
       readonly view?: string;
       /** Of the node; those of its network namespace have ops of their own. */

@@ -36,6 +36,13 @@ export function viewsDir(lab: LabName): string {
 /** What outlives no lab, but is too big for a tmpfs: upper layers and logs. */
 export const CONTAINERS_VAR = '/var/lib/nslab/containers';
 
+/** The image that a container runs on, which the store keeps as long as the file is there. */
+export function containerImage(lab: LabName, node: NodeName): string {
+  return join(CONTAINERS_VAR, lab, node, IMAGE_FILE);
+}
+
+export const IMAGE_FILE = 'image';
+
 /** Named volumes: they outlive every lab. */
 export const VOLUMES_VAR = '/var/lib/nslab/volumes';
 

@@ -89,7 +89,7 @@ function declare() {
     // By number: not every C library that is about has a function for these.
     syscall: libc.func('syscall', 'long', ['long', 'long', 'long', 'long', 'long']),
     lgetxattr: libc.func(
-      'intptr_t lgetxattr(const char *path, const char *name, uint8_t *value, size_t size)',
+      'intptr_t lgetxattr(const uint8_t *path, const char *name, uint8_t *value, size_t size)',
     ),
     setsockopt: libc.func(
       'int setsockopt(int fd, int level, int name, const uint8_t *value, unsigned int length)',
@@ -248,8 +248,10 @@ export function pidfdSendSignal(fd: number, signal: number): void {
 }
 
 /** An extended attribute of the file itself, or undefined where it has none of that name. */
-export function getXattr(path: string, name: string): string | undefined {
+export function getXattr(path: string | Buffer, name: string): string | undefined {
+  // A name on a disk is bytes, and need not be UTF-8.
+  const bytes = Buffer.concat([typeof path === 'string' ? Buffer.from(path) : path, Buffer.alloc(1)]);
   const value = new Uint8Array(256);
-  const length = Number(calls().lgetxattr(path, name, value, value.length));
+  const length = Number(calls().lgetxattr(bytes, name, value, value.length));
   return length < 0 ? undefined : Buffer.from(value.subarray(0, length)).toString('utf8');
 }

@@ -83,7 +83,6 @@ class Checker {
     this.duration(file.stop_grace_period, ['stop_grace_period']);
     this.healthcheck();
     this.ports();
-    this.unsupported();
     this.commands();
     this.mounts();
     this.devices();
@@ -183,20 +182,6 @@ class Checker {
   private ports(): void {
     for (const [index, port] of (this.node.file.ports ?? []).entries())
       this.read(parsePort(port), this.at('ports', index));
-  }
-
-  /** What another issue brings is refused, so that no container runs without it. */
-  private unsupported(): void {
-    const { image } = this.node.file;
-    const refuse = (path: Path, message: string, hint: string) =>
-      this.lab.report.add({ code: 'CONTAINER_UNSUPPORTED', message, hint, path, part: 'key' });
-    if (image !== undefined) {
-      refuse(
-        this.at('image'),
-        'images are not supported yet',
-        'write `rootfs: host`, or `rootfs:` and a folder',
-      );
-    }
   }
 
   private userns(): void {

@@ -24,16 +24,16 @@ import type { ProgramOp } from '../../src/container/program-ops.ts';
 import { readLog } from '../../src/lab/logs.ts';
 import { patience, rounds } from '../support/emulated.ts';
 import {
+  cgroupWith,
   eventually,
   isAlive,
   type Monitored,
-  makeCgroup,
   monitored,
   privateMemory,
+  type TestCgroup,
 } from '../support/monitored.ts';
 import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
 
-const V1 = '/sys/fs/cgroup';
 const MIB = 1 << 20;
 
 function kernelTest(title: string, body: (t: TestContext) => void | Promise<void>): void {
@@ -65,24 +65,17 @@ async function readBack(container: Monitored): Promise<{ stdout: Buffer; stderr:
   return { stdout: Buffer.concat(parts.stdout), stderr: Buffer.concat(parts.stderr), lines: count };
 }
 
-/** A cgroup of the pids or memory controller, wherever it is. */
+/** A cgroup with the controller, wherever the machine has it, and limits in it. */
 function groupWith(
   controller: string,
   files: Readonly<Record<string, string>>,
-): ReturnType<typeof makeCgroup> & { readonly op: ProgramOp } {
-  const v1 = existsSync(join(V1, controller));
-  if (!v1) writeFileSync(join(V1, 'cgroup.subtree_control'), `+${controller}`);
-  const group = makeCgroup(join(v1 ? join(V1, controller) : V1, `nslab-f${process.pid}`));
+): (TestCgroup & { readonly op: ProgramOp }) | undefined {
+  const group = cgroupWith(controller);
+  if (group === undefined) return undefined;
   for (const [file, value] of Object.entries(files)) {
     if (existsSync(join(group.directory, file))) writeFileSync(join(group.directory, file), value);
   }
-  return { ...group, op: { op: 'CGROUP', flags: v1 ? 0 : 1, directory: group.directory } };
-}
-
-function hasController(name: string): boolean {
-  if (existsSync(join(V1, name))) return true;
-  const all = join(V1, 'cgroup.controllers');
-  return existsSync(all) && readFileSync(all, 'utf8').trim().split(' ').includes(name);
+  return { ...group, op: group.join };
 }
 
 kernelTest('a flood of output fills no disk, grows no monitor and ends', async (t) => {
@@ -177,8 +170,8 @@ kernelTest('a full disk loses lines, not the container, and what is lost is told
 });
 
 kernelTest('a fork bomb is stopped by the limit of processes, and the machine can still fork', async (t) => {
-  if (!hasController('pids')) return skipKernelLacks(t, 'the pids controller');
   using group = groupWith('pids', { 'pids.max': '40' });
+  if (group === undefined) return skipKernelLacks(t, 'the pids controller');
   using container = monitored();
   container.start(
     [
@@ -205,13 +198,13 @@ kernelTest('a fork bomb is stopped by the limit of processes, and the machine ca
 });
 
 kernelTest('a memory bomb ends by itself and is told as such', async (t) => {
-  if (!hasController('memory')) return skipKernelLacks(t, 'the memory controller');
   using group = groupWith('memory', {
     'memory.limit_in_bytes': '24M',
     'memory.memsw.limit_in_bytes': '24M',
     'memory.max': '24M',
     'memory.swap.max': '0',
   });
+  if (group === undefined) return skipKernelLacks(t, 'the memory controller');
   using container = monitored();
   const counter =
     ['memory.oom_control', 'memory.events'].find((file) => existsSync(join(group.directory, file))) ?? '';

@@ -41,6 +41,11 @@ export const imageErrors = {
     explanation:
       'A layer of the image could not be unpacked: it is no tar, it reaches out of its folder, or it is bigger than the limits allow. Nothing outside of the store was touched.',
   },
+  IMAGE_NO_BUSYBOX: {
+    exit: exit.host,
+    explanation:
+      "`image build-base` makes an image of the machine's own busybox, which must be a static one, because an image of one program has no libraries. Debian and Ubuntu have it in the package busybox-static.",
+  },
   IMAGE_IN_USE: {
     exit: exit.lab,
     explanation:

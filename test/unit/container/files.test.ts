@@ -18,7 +18,8 @@ import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { parseEnvFile } from '../../../src/container/env-file.ts';
 import { parseLimits, readAccounts, readHostFacts, readProcessFacts } from '../../../src/container/facts.ts';
-import { readInRoot, resolveInRoot } from '../../../src/container/in-root.ts';
+import { readInLayers } from '../../../src/container/in-root.ts';
+import { findInLayers } from '../../../src/container/layers.ts';
 import { lookupUser } from '../../../src/container/users.ts';
 import { prepareVolume } from '../../../src/container/volumes.ts';
 
@@ -39,35 +40,35 @@ describe('a file of a root file system', () => {
   it('is found behind links that the container would follow to it', () => {
     for (const target of ['real', '/etc/real', '../etc/./real', '../../../../etc/real', '/../etc//real']) {
       link(target);
-      assert.equal(readInRoot(root, '/etc/link'), 'inside', target);
+      assert.equal(readInLayers([root], '/etc/link'), 'inside', target);
     }
   });
 
   it('is never one of the machine, wherever a link points', () => {
     for (const target of [join(top, 'secret'), '../../secret', '/proc/self/environ', '/dev/zero']) {
       link(target);
-      assert.equal(readInRoot(root, '/etc/link'), undefined, target);
+      assert.equal(readInLayers([root], '/etc/link'), undefined, target);
     }
     rmSync(join(root, 'etc/link'));
     symlinkSync(top, join(root, 'out'));
-    assert.equal(resolveInRoot(root, '/out/secret'), undefined);
-    assert.equal(resolveInRoot(root, '/../secret'), undefined);
+    assert.equal(findInLayers([root], '/out/secret'), undefined);
+    assert.equal(findInLayers([root], '/../secret'), undefined);
   });
 
   it('is refused when it is a FIFO, a folder, too long, or a circle of links', () => {
     execFileSync('mkfifo', [join(root, 'etc/fifo')]);
-    assert.throws(() => readInRoot(root, '/etc/fifo'), /not an ordinary file/);
-    assert.throws(() => readInRoot(root, '/etc'), /not an ordinary file/);
+    assert.throws(() => readInLayers([root], '/etc/fifo'), /not an ordinary file/);
+    assert.throws(() => readInLayers([root], '/etc'), /not an ordinary file/);
     writeFileSync(join(root, 'etc/long'), Buffer.alloc((1 << 20) + 1));
-    assert.throws(() => readInRoot(root, '/etc/long'), /more than 1048576 bytes/);
+    assert.throws(() => readInLayers([root], '/etc/long'), /more than 1048576 bytes/);
     symlinkSync('b', join(root, 'etc/a'));
     symlinkSync('a', join(root, 'etc/b'));
-    assert.throws(() => readInRoot(root, '/etc/a'), /too many symbolic links/);
+    assert.throws(() => readInLayers([root], '/etc/a'), /too many symbolic links/);
     rmSync(join(root, 'etc/long'));
   });
 
   it('that is not there is none; accounts are empty then, and a hostile one is told', () => {
-    assert.equal(readInRoot(root, '/etc/passwd'), undefined);
+    assert.equal(readInLayers([root], '/etc/passwd'), undefined);
     assert.deepEqual(readAccounts([root]), { passwd: '', group: '' });
     symlinkSync('fifo', join(root, 'etc/group'));
     assert.throws(() => readAccounts([root]), {

@@ -1,0 +1,74 @@
+// The images that a lab's containers run on, found before anything of the lab is made.
+
+import { NslabError } from '../base/error.ts';
+import { findByName, findImage, mustReference } from '../image/find.ts';
+import { familiarName } from '../image/reference.ts';
+import type { ImageStore } from '../image/store.ts';
+import type { ContainerImage } from '../model/image-settings.ts';
+import type { Lab } from '../model/lab.ts';
+import type { Op } from '../plan/op.ts';
+import { openStore } from './images.ts';
+
+/** The images that the lab's nodes name, each once. */
+export function imagesOf(lab: Lab): string[] {
+  return [...new Set(lab.nodes.flatMap(({ container }) => container?.image ?? []))];
+}
+
+export type ImagesForUse = Disposable & {
+  /** The ops, with its image at every container that has one. */
+  readonly withImages: (ops: readonly Op[]) => Op[];
+};
+
+/**
+ * Keeps the store's images where they are until disposed of: by then each container has a file that keeps its own.
+ * @throws NslabError IMAGE_UNKNOWN, IMAGE_REFERENCE, IMAGE_BROKEN before anything of the lab is made
+ */
+export async function useImages(lab: Lab): Promise<ImagesForUse> {
+  const names = imagesOf(lab);
+  if (names.length === 0) return { withImages: (ops) => [...ops], [Symbol.dispose]: () => undefined };
+  const store = openStore();
+  const share = await store.share();
+  try {
+    const found = new Map(names.map((name) => [name, readForUse(store, name)]));
+    return {
+      withImages: (ops) =>
+        ops.map((op) => {
+          const name = op.kind === 'startContainer' ? op.container.image : undefined;
+          const image = name === undefined ? undefined : found.get(name);
+          return image === undefined ? op : ({ ...op, image } as Op);
+        }),
+      [Symbol.dispose]: () => share[Symbol.dispose](),
+    };
+  } catch (error) {
+    share[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function readForUse(store: ImageStore, text: string): ContainerImage {
+  const { manifest, name } = findImage(store, text);
+  const image = store.assertWhole(manifest);
+  return {
+    name: name === undefined ? text : familiarName(name.reference),
+    manifest,
+    layers: image.chain.map((chain) => store.layers.diff(chain)).reverse(),
+    settings: image.config.config ?? {},
+  };
+}
+
+/** Those that the store does not have. */
+export function missingImages(lab: Lab): string[] {
+  const names = imagesOf(lab);
+  if (names.length === 0) return [];
+  const store = openStore();
+  return names.filter((name) => {
+    try {
+      findImage(store, name);
+      return false;
+    } catch (error) {
+      if (error instanceof NslabError && error.code === 'IMAGE_UNKNOWN')
+        return findByName(store, mustReference(name)) === undefined;
+      throw error;
+    }
+  });
+}
