@@ -2,6 +2,7 @@
 // pays for another.
 
 import type { Argv, CommandModule } from 'yargs';
+import { imageCommand } from './image-commands.ts';
 import { createOptions, limitOptions, runOptions } from './run-words.ts';
 
 const json = { type: 'boolean', default: false, describe: 'print JSON' } as const;
@@ -179,8 +180,13 @@ const stats = (y: Argv) =>
 
 const run = (y: Argv) =>
   y
-    .positional('command', { type: 'string', array: true, describe: 'command and its arguments' })
+    .positional('command', {
+      type: 'string',
+      array: true,
+      describe: 'image, unless there is --rootfs, then the command and its arguments',
+    })
     .options(runOptions)
+    .example('$0 run --rm -it base', 'a shell in a container on the image base')
     .example('$0 run --rm -it --rootfs host sh', 'a shell in a copy of this machine')
     .example('$0 run -d --name web --rootfs ./alpine -m 64m httpd -f', 'a server, left running')
     .epilogue(
@@ -189,7 +195,11 @@ const run = (y: Argv) =>
 
 const create = (y: Argv) =>
   y
-    .positional('command', { type: 'string', array: true, describe: 'command and its arguments' })
+    .positional('command', {
+      type: 'string',
+      array: true,
+      describe: 'image, unless there is --rootfs, then the command and its arguments',
+    })
     .options(createOptions)
     .example('$0 create --name web --rootfs ./alpine httpd -f', 'made, its files and limits are there')
     .example('$0 start web', 'and now it runs');
@@ -390,6 +400,7 @@ export const commands: CommandModule[] = [
       container(y).option('json', json).example('$0 changes web', 'A added, C changed, D deleted'),
     handler: (args) => choose(async () => (await import('./commands/changes.ts')).run(args as never)),
   },
+  imageCommand(choose),
   {
     command: 'ls',
     aliases: ['list'],

@@ -67,8 +67,10 @@ export function containerKeys(args: ContainerArgs): ContainerKeys {
       hint: 'in a topology file it has links as any node',
     });
   }
-  const command = args._.slice(1).map(String);
+  const words = args._.slice(1).map(String);
+  const [image, command] = args.rootfs === undefined ? [words[0], words.slice(1)] : [undefined, words];
   return {
+    image,
     rootfs: args.rootfs,
     command: command.length === 0 ? undefined : command,
     entrypoint: args.entrypoint === undefined ? undefined : [args.entrypoint],

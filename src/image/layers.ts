@@ -2,11 +2,12 @@
 // into a folder beside, chrooted; the digest of the tar is checked while it streams; the folder gets its name when it is whole and
 // on the disk.
 
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   closeSync,
   existsSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -15,13 +16,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { NslabError } from '../base/error.ts';
 import { syncfs } from '../sys/libc.ts';
 import { unpacked } from './decompress.ts';
 import { chainId, type Digest, digestOfHex, hexOf } from './digest.ts';
 import { brokenError, storeError } from './failure.ts';
 import { ifThere, makeFolder, syncFolder, uniqueName } from './files.ts';
+import { runHelper } from './helper-run.ts';
 import { lockPath } from './lock.ts';
 
 export type LayerRequest = {
@@ -104,8 +106,11 @@ export class Layers {
   async #make(chain: Digest, request: LayerRequest): Promise<void> {
     const beside = join(this.#unfinished, uniqueName(hexOf(chain)));
     const diff = join(beside, 'diff');
-    makeFolder(diff);
+    makeFolder(beside);
     try {
+      // The root of the container's files, where the tar does not say another mode. Nobody gets here but through an overlay.
+      mkdirSync(diff);
+      chmodSync(diff, 0o755);
       const info = await this.#unpack(diff, request);
       writeFileSync(join(beside, 'info'), JSON.stringify(info), { mode: 0o600 });
       await syncFiles(beside);
@@ -123,20 +128,8 @@ export class Layers {
   ): Promise<LayerInfo> {
     const limit = FREE_BYTES + MAX_RATIO * packedSize;
     const words = ['_unpack', '--max-bytes', String(limit), '--max-entries', String(MAX_ENTRIES), diff];
-    const child = spawn(this.#helper, words, {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      ...(signal === undefined ? {} : { signal }),
-    });
-    const said = { out: '', err: '' };
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said.out = `${said.out}${text}`.slice(0, 4096);
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said.err = `${said.err}${text}`.slice(0, 4096);
-    });
-    const ended = new Promise<number | null>((resolve) => {
-      child.on('close', resolve).on('error', () => resolve(null));
-    });
+    const { stdin, stdout, failure } = runHelper(this.#helper, words, { what, signal });
+    const said = readAll(stdout);
     const hash = createHash('sha256');
     let ofTar: unknown;
     const tar = async function* (): AsyncGenerator<Uint8Array> {
@@ -151,34 +144,25 @@ export class Layers {
       }
     };
     // When the helper ends first the pipe breaks, and its own words say why.
-    const broke = await pipeline(tar, child.stdin).then(
+    const broke = await pipeline(tar, stdin).then(
       () => undefined,
       (error: unknown) => error,
     );
-    const status = await ended;
+    const failed = await failure;
     signal?.throwIfAborted();
     if (ofTar !== undefined) throw ofTar;
-    if (status !== 0) throw unpackError(what, said.err);
+    if (failed !== undefined) throw failed;
     if (broke !== undefined) throw broke;
     if (digestOfHex(hash.digest('hex')) !== diffId)
       throw brokenError(what, 'is not the layer that the config names');
-    return infoOf(said.out);
+    return infoOf(await said);
   }
 }
 
-/** The helper says `nslab: WHAT: REASON`, the reason of strerror(3). */
-function unpackError(what: string, said: string): NslabError {
-  const line =
-    said
-      .trim()
-      .split('\n')[0]
-      ?.replace(/^nslab(-helper)?: /, '') || 'the helper ended without a word';
-  if (/No space left on device|Disk quota exceeded|Read-only file system/.test(line)) {
-    return new NslabError('IMAGE_STORE', `cannot write to the store: ${line}`, {
-      hint: 'nslab image prune removes what no image needs',
-    });
-  }
-  return new NslabError('IMAGE_LAYER', `${what}: ${line}`);
+async function readAll(stream: Readable): Promise<string> {
+  let text = '';
+  for await (const chunk of stream.setEncoding('utf8')) text = `${text}${chunk}`.slice(0, 4096);
+  return text;
 }
 
 function infoOf(said: string): LayerInfo {

@@ -1,7 +1,6 @@
 // The images that a lab's containers run on, found before anything of the lab is made.
 
-import { NslabError } from '../base/error.ts';
-import { findByName, findImage, mustReference } from '../image/find.ts';
+import { findImage } from '../image/find.ts';
 import { familiarName } from '../image/reference.ts';
 import type { ImageStore } from '../image/store.ts';
 import type { ContainerImage } from '../model/image-settings.ts';
@@ -10,7 +9,7 @@ import type { Op } from '../plan/op.ts';
 import { openStore } from './images.ts';
 
 /** The images that the lab's nodes name, each once. */
-export function imagesOf(lab: Lab): string[] {
+function imagesOf(lab: Lab): string[] {
   return [...new Set(lab.nodes.flatMap(({ container }) => container?.image ?? []))];
 }
 
@@ -54,21 +53,4 @@ function readForUse(store: ImageStore, text: string): ContainerImage {
     layers: image.chain.map((chain) => store.layers.diff(chain)).reverse(),
     settings: image.config.config ?? {},
   };
-}
-
-/** Those that the store does not have. */
-export function missingImages(lab: Lab): string[] {
-  const names = imagesOf(lab);
-  if (names.length === 0) return [];
-  const store = openStore();
-  return names.filter((name) => {
-    try {
-      findImage(store, name);
-      return false;
-    } catch (error) {
-      if (error instanceof NslabError && error.code === 'IMAGE_UNKNOWN')
-        return findByName(store, mustReference(name)) === undefined;
-      throw error;
-    }
-  });
 }

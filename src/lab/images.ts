@@ -4,15 +4,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NslabError } from '../base/error.ts';
-import { collectGarbage, type Garbage } from '../image/collect.ts';
+import { type Garbage as Collected, collectGarbage } from '../image/collect.ts';
 import { type Digest, isDigest, shortDigest } from '../image/digest.ts';
 import { findImage, mustReference } from '../image/find.ts';
 import { platformText } from '../image/platform.ts';
-import { familiarName } from '../image/reference.ts';
+import { familiarName, type Reference } from '../image/reference.ts';
 import { type Image, ImageStore } from '../image/store.ts';
 import { helperPath } from '../kernel/helper.ts';
 import { CONTAINERS_VAR, IMAGE_FILE } from '../state/paths.ts';
 import { codeOf } from '../sys/errno.ts';
+
+/** What was removed of the store. */
+export type Garbage = Collected;
 
 /** The store of this machine. @throws NslabError IMAGE_STORE */
 export function openStore(): ImageStore {
@@ -231,4 +234,8 @@ export async function pruneImages(store: ImageStore, { all }: { readonly all: bo
 /** For messages. */
 export function imageTitle(image: Image): string {
   return shortDigest(image.manifest.config.digest);
+}
+
+export function nameOf(reference: Reference): string {
+  return familiarName(reference);
 }

@@ -68,9 +68,9 @@ export async function create(args: Args): Promise<void> {
  */
 async function make(args: Args, kernel: Kernel, { hold }: { readonly hold: boolean }): Promise<string> {
   const { rm = false } = args;
-  if (args.rootfs === undefined) {
-    throw new NslabError('USAGE', 'run needs --rootfs', {
-      hint: '--rootfs host, or the folder of a root file system',
+  if (args.rootfs === undefined && args._.length < 2) {
+    throw new NslabError('USAGE', 'an image or --rootfs is needed', {
+      hint: 'nslab run IMAGE, or --rootfs host, or --rootfs and the folder of a root file system',
     });
   }
   if (rm && args.restart !== undefined && args.restart !== 'no') {

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Container, findContainer, listContainers, stateOf } from '../../lab/containers.ts';
 import { assertRoot } from '../../lab/kernel.ts';
 import { takeSample, type Usage, usageBetween } from '../../lab/stats.ts';
-import { byteText } from '../output/bytes.ts';
+import { bytesText } from '../output/bytes.ts';
 import { renderTable } from '../output/table.ts';
 
 type Args = { nodes?: string[]; lab?: string; stream: boolean; json: boolean };
@@ -45,14 +45,10 @@ function print(usage: readonly Usage[], { json, stream }: { json: boolean; strea
     one.node,
     one.lab,
     one.cpus === null ? '-' : `${(one.cpus * 100).toFixed(1)}%`,
-    `${size(one.memory)} / ${one.memoryLimit === null ? 'no limit' : size(one.memoryLimit)}`,
+    `${bytesText(one.memory)} / ${one.memoryLimit === null ? 'no limit' : bytesText(one.memoryLimit)}`,
     `${one.pids ?? '-'}${one.pidsLimit === null ? '' : ` / ${one.pidsLimit}`}`,
-    `${size(one.read)} / ${size(one.written)}`,
+    `${bytesText(one.read)} / ${bytesText(one.written)}`,
   ]);
   const head = ['CONTAINER', 'LAB', 'CPU', 'MEMORY', 'PIDS', 'READ / WRITTEN'];
   process.stdout.write(rows.length === 0 ? 'no container is running\n' : renderTable(head, rows));
-}
-
-function size(bytes: number | null): string {
-  return bytes === null ? '-' : byteText(bytes);
 }

@@ -1,7 +1,7 @@
 // What `nslab inspect NODE` prints of a container: one fact a line, what is as always left out.
 
 import type { ContainerFacts } from '../../lab/inspect-container.ts';
-import { byteText } from './bytes.ts';
+import { bytesText } from './bytes.ts';
 import { statusText } from './container-status.ts';
 import { visible, visibleLines } from './visible.ts';
 
@@ -93,10 +93,10 @@ function pairs(all: Readonly<Record<string, string>>): string {
 
 function limitLines({ limits }: ContainerFacts): Line[] {
   const { memory, memorySwap, memoryReservation, cpus, cpuShares, cpuWeight, cpuset, pids } = limits;
-  const swap = memorySwap === undefined ? '' : `, ${byteText(memorySwap)} with swap`;
+  const swap = memorySwap === undefined ? '' : `, ${bytesText(memorySwap)} with swap`;
   const texts = [
-    ...(memory === undefined ? [] : [`memory ${byteText(memory)}${swap}`]),
-    ...(memoryReservation === undefined ? [] : [`${byteText(memoryReservation)} reserved`]),
+    ...(memory === undefined ? [] : [`memory ${bytesText(memory)}${swap}`]),
+    ...(memoryReservation === undefined ? [] : [`${bytesText(memoryReservation)} reserved`]),
     ...(cpus === undefined ? [] : [`${cpus} processors`]),
     ...(cpuShares === undefined || cpuShares === 1024 ? [] : [`${cpuShares} shares`]),
     ...(cpuWeight === undefined || cpuWeight === 100 ? [] : [`weight ${cpuWeight}`]),
