@@ -2,6 +2,7 @@
 // pays for another.
 
 import type { Argv, CommandModule } from 'yargs';
+import { fileArgument } from './file-argument.ts';
 import { imageCommand } from './image-commands.ts';
 import { createOptions, limitOptions, runOptions } from './run-words.ts';
 
@@ -18,11 +19,6 @@ const vars = {
 } as const;
 
 const inLab = { type: 'string', describe: 'the lab, where two labs have a container of that name' } as const;
-
-/** yargs reads a positional `-` as an option without a name, and makes it an empty text. */
-function fileArgument(file: string): string {
-  return file === '' && process.argv.includes('-') ? '-' : file;
-}
 
 /** The options by which a topology file is named; `FILE` may be `-` for standard input. */
 function fileOptions<T>(y: Argv<T>) {
@@ -265,6 +261,39 @@ const unpause = (y: Argv) => containers(y).example('$0 unpause web', 'they go on
 const wait = (y: Argv) =>
   containers(y).example('$0 wait web', 'prints 0, or what it ended with; 128 + N for signal N');
 
+const commit = (y: Argv) =>
+  container(y)
+    .positional('name', { type: 'string', demandOption: true, describe: 'name for the image' })
+    .option('change', {
+      alias: 'c',
+      type: 'string',
+      array: true,
+      nargs: 1,
+      default: [] as string[],
+      describe: 'instruction of a Dockerfile: CMD, ENV, ...',
+    })
+    .option('message', { alias: 'm', type: 'string', describe: 'comment for the history' })
+    .option('author', { alias: 'a', type: 'string', describe: 'who made it' })
+    .option('pause', { type: 'boolean', default: true, describe: 'it stands still meanwhile (--no-pause)' });
+
+const copy = (y: Argv) =>
+  y
+    .positional('source', {
+      type: 'string',
+      demandOption: true,
+      describe: 'NODE:PATH or a path of this machine',
+      coerce: fileArgument,
+    })
+    .positional('target', {
+      type: 'string',
+      demandOption: true,
+      describe: 'the other of the two',
+      coerce: fileArgument,
+    })
+    .option('lab', inLab)
+    .example('$0 cp web:/etc/hosts .', 'out of a container')
+    .example('$0 cp site/. web:/www', 'what is in a folder into one');
+
 const verbs = [
   ['stop', 'ask containers to end, and kill those that do not', stop],
   ['start', 'start containers that were created or have ended', start],
@@ -401,6 +430,29 @@ export const commands: CommandModule[] = [
     handler: (args) => choose(async () => (await import('./commands/changes.ts')).run(args as never)),
   },
   imageCommand(choose),
+  {
+    command: 'commit <node> <name>',
+    describe: 'make an image of a container and what it has changed',
+    builder: commit,
+    handler: (args) => choose(async () => (await import('./commands/copy.ts')).commit(args as never)),
+  },
+  {
+    command: 'cp <source> <target>',
+    describe: 'copy files into or out of a container',
+    builder: copy,
+    handler: (args) => choose(async () => (await import('./commands/copy.ts')).copy(args as never)),
+  },
+  {
+    command: 'export <node>',
+    describe: 'write all files of a container as a tar',
+    builder: (y: Argv) =>
+      container(y).option('output', {
+        alias: 'o',
+        type: 'string',
+        describe: 'file; standard output by default',
+      }),
+    handler: (args) => choose(async () => (await import('./commands/copy.ts')).exportFiles(args as never)),
+  },
   {
     command: 'ls',
     aliases: ['list'],

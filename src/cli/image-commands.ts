@@ -1,6 +1,7 @@
 // `nslab image VERB`: the commands of the store and their options. Declarations only, as in commands.ts.
 
 import type { Argv, CommandModule } from 'yargs';
+import { fileArgument } from './file-argument.ts';
 
 type Run = (run: () => Promise<void>) => never;
 
@@ -23,6 +24,7 @@ const load = (y: Argv) =>
     .positional('input', {
       type: 'string',
       describe: 'archive or folder of an OCI layout; standard input by default',
+      coerce: (file: string | undefined) => (file === undefined ? undefined : fileArgument(file)),
     })
     .option('input', { alias: 'i', type: 'string', describe: 'the same, as docker load has it' })
     .option('name', { type: 'string', describe: 'name for the image in it' })
@@ -47,6 +49,7 @@ const importTar = (y: Argv) =>
       type: 'string',
       demandOption: true,
       describe: 'tar of files, - for standard input',
+      coerce: fileArgument,
     })
     .positional('name', { type: 'string', demandOption: true, describe: 'name for the image' })
     .option('change', {

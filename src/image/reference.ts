@@ -94,8 +94,9 @@ export function familiarName(reference: Reference): string {
 export function familiarRepository({ host, path }: Reference): string {
   if (host !== DEFAULT_HOST) return `${host}/${path}`;
   const rest = path.startsWith(DEFAULT_FOLDER) ? path.slice(DEFAULT_FOLDER.length) : path;
-  // Below library/ there is but one level.
-  return rest.includes('/') ? path : rest;
+  // Below library/ there is but one level, and a first part that looks like a host would be read as one.
+  const short = rest.includes('/') ? path : rest;
+  return splitHost(short).host === DEFAULT_HOST ? short : `${host}/${path}`;
 }
 
 function suffix({ tag, digest }: Reference): string {

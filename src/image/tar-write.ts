@@ -9,6 +9,8 @@ export type TarFile = {
   readonly body: () => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   /** 0644 when absent. */
   readonly mode?: number;
+  /** When it was changed, since 1970. */
+  readonly seconds?: number;
 };
 
 export type TarItem =
@@ -49,8 +51,14 @@ function foldersAbove(path: string): string[] {
   return folders;
 }
 
-async function* writeFile({ path, size, body, mode = 0o644 }: TarFile): AsyncGenerator<Uint8Array> {
-  yield header({ path, size, type: '0', mode });
+async function* writeFile({
+  path,
+  size,
+  body,
+  mode = 0o644,
+  seconds = 0,
+}: TarFile): AsyncGenerator<Uint8Array> {
+  yield header({ path, size, type: '0', mode, seconds });
   let written = 0;
   for await (const chunk of body()) {
     written += chunk.length;
@@ -67,13 +75,14 @@ type Header = {
   readonly type: string;
   readonly mode: number;
   readonly target?: string;
+  readonly seconds?: number;
 };
 
 /** More does not fit into eleven octal digits. */
 const MAX_OCTAL_SIZE = 8 ** 11;
 const MAX_NAME = 100;
 
-function header({ path, size, type, mode, target = '' }: Header): Buffer {
+function header({ path, size, type, mode, target = '', seconds = 0 }: Header): Buffer {
   const block = Buffer.alloc(BLOCK);
   for (const name of [path, target])
     if (Buffer.byteLength(name) > MAX_NAME) throw new Error(`${name} is too long`);
@@ -90,7 +99,7 @@ function header({ path, size, type, mode, target = '' }: Header): Buffer {
     block[124] = 0x80;
     block.writeBigUInt64BE(BigInt(size), 128);
   }
-  octal(0, 136, 12);
+  octal(Math.max(0, seconds), 136, 12);
   block.write('        ', 148, 'latin1');
   block.write(type, 156, 'latin1');
   block.write(target, 157, 'utf8');

@@ -26,20 +26,12 @@ const MOST_DEEP = 2048;
  * @throws NslabError CONTAINER_REFUSED where the container was never made
  */
 export function containerChanges(container: Container): Change[] {
-  const { node } = container;
   const config = readConfig(container);
-  if (config === undefined) {
-    throw new NslabError(
-      'CONTAINER_REFUSED',
-      `container ${node} was never started, so it has changed nothing`,
-    );
-  }
   const { lowers, upper, copied = false } = config.nslab.overlay;
-  if (copied)
-    throw new NslabError(
-      'CONTAINER_REFUSED',
-      `the files of ${node} are a copy of its image, in which changes cannot be told`,
-    );
+  if (copied) {
+    const why = 'is a copy of its image, in which changes cannot be told';
+    throw new NslabError('CONTAINER_REFUSED', `the root of ${container.node} ${why}`);
+  }
   const found: Change[] = [];
   new Walk(found).run(upper, lowers);
   const made = new Set(config.mounts.map(({ destination }) => destination));

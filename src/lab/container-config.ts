@@ -2,6 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NslabError } from '../base/error.ts';
+import type { Overlay } from '../kernel/container-root.ts';
 import type { Container } from './containers.ts';
 
 export type ContainerConfig = {
@@ -26,12 +28,7 @@ export type ContainerConfig = {
     readonly sysctl?: Readonly<Record<string, string>>;
   };
   readonly nslab: {
-    readonly overlay: {
-      readonly lowers: readonly string[];
-      readonly upper: string;
-      /** The layers are copied into the upper one, where overlayfs is refused. */
-      readonly copied?: boolean;
-    };
+    readonly overlay: Overlay;
     readonly user?: string;
     readonly seccomp: { readonly profile: string; readonly path?: string };
     readonly init: boolean;
@@ -45,7 +42,7 @@ export type ContainerConfig = {
 };
 
 /** Undefined where the container was never made. */
-export function readConfig({ folder }: Container): ContainerConfig | undefined {
+export function findConfig({ folder }: Container): ContainerConfig | undefined {
   try {
     return JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as ContainerConfig;
   } catch {
@@ -53,7 +50,17 @@ export function readConfig({ folder }: Container): ContainerConfig | undefined {
   }
 }
 
+/** @throws NslabError CONTAINER_REFUSED where the container was never made */
+export function readConfig(container: Container): ContainerConfig {
+  const config = findConfig(container);
+  if (config !== undefined) return config;
+  throw new NslabError(
+    'CONTAINER_REFUSED',
+    `container ${container.node} was never started, so it has no files of its own`,
+  );
+}
+
 /** `--rm`: it is removed when it has ended. */
 export function isRemovedAtEnd(container: Container): boolean {
-  return readConfig(container)?.nslab.remover !== undefined;
+  return findConfig(container)?.nslab.remover !== undefined;
 }

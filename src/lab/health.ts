@@ -8,7 +8,7 @@ import { missingCondition, NOT_YET } from '../kernel/container-await.ts';
 import { readState } from '../kernel/container-state.ts';
 import { containerDir } from '../state/paths.ts';
 import { labExists } from '../state/store.ts';
-import { readConfig } from './container-config.ts';
+import { findConfig } from './container-config.ts';
 import { listContainers } from './containers.ts';
 
 export type HealthRequest = {
@@ -27,7 +27,7 @@ const POLL_MS = 50;
  */
 export async function awaitHealth({ lab, signal, timeoutMs, onWaiting }: HealthRequest): Promise<number> {
   const checked = listContainers(lab).flatMap((one) =>
-    readConfig(one)?.nslab.health === undefined ? [] : one.node,
+    findConfig(one)?.nslab.health === undefined ? [] : one.node,
   );
   const start = Date.now();
   let left: readonly NodeName[] = checked;

@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { cgroupFolders, cgroupLimits } from '../kernel/container-cgroup.ts';
 import type { ContainerState, DeviceView, Kernel } from '../kernel/port.ts';
 import { networkOf, ownsNetns } from '../model/container.ts';
-import { readConfig } from './container-config.ts';
+import { findConfig } from './container-config.ts';
 import { type Container, stateOf } from './containers.ts';
 
 export type ContainerFacts = {
@@ -65,7 +65,7 @@ export type ContainerFacts = {
 
 export function inspectContainer(container: Container, kernel: Kernel): ContainerFacts {
   const { node, lab, model } = container;
-  const config = readConfig(container);
+  const config = findConfig(container);
   return {
     node,
     lab,
@@ -93,7 +93,7 @@ export function inspectContainer(container: Container, kernel: Kernel): Containe
   };
 }
 
-type Config = NonNullable<ReturnType<typeof readConfig>>;
+type Config = NonNullable<ReturnType<typeof findConfig>>;
 
 function configOf(config: Config, { node, model }: Container): ContainerFacts['config'] {
   const { process, root, hostname, linux, nslab } = config;

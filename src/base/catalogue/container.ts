@@ -23,6 +23,11 @@ export const containerErrors = {
     explanation:
       'A file or a folder of the machine that the container needs (`env_files`, the source of a bind, a seccomp profile) is missing or cannot be used. Relative paths start at the folder of the topology file.',
   },
+  CONTAINER_COPY: {
+    exit: exit.lab,
+    explanation:
+      'Files could not be copied into or out of a container: a path is missing on one of the two sides, or one is a folder and the other a file. The message names it. As in `docker cp`, an existing folder gets the copy under its own name, and a path that is not there is the name of the copy.',
+  },
   CONTAINER_DEVICE: {
     exit: exit.host,
     explanation:
