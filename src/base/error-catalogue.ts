@@ -7,6 +7,7 @@ import { containerErrors } from './catalogue/container.ts';
 import { hostErrors } from './catalogue/host.ts';
 import { imageErrors } from './catalogue/image.ts';
 import { labErrors } from './catalogue/lab.ts';
+import { registryErrors } from './catalogue/registry.ts';
 import { topologyErrors } from './catalogue/topology.ts';
 
 export const errorCatalogue = {
@@ -14,6 +15,7 @@ export const errorCatalogue = {
   ...hostErrors,
   ...containerErrors,
   ...imageErrors,
+  ...registryErrors,
   ...applyErrors,
   ...labErrors,
   ...cliErrors,

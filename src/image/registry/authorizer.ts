@@ -27,7 +27,12 @@ const MOST_BYTES = 1 << 20;
 
 type Scheme =
   | { readonly kind: 'basic' }
-  | { readonly kind: 'bearer'; readonly realm: URL; readonly service: string | undefined; readonly scopes: readonly string[] };
+  | {
+      readonly kind: 'bearer';
+      readonly realm: URL;
+      readonly service: string | undefined;
+      readonly scopes: readonly string[];
+    };
 type Token = { readonly header: string; readonly until: number };
 
 export class Authorizer {
@@ -72,7 +77,9 @@ export class Authorizer {
    * @throws Fault `answer` for a realm that is none or may not be asked
    */
   async refused(challenges: readonly Challenge[], used: string | undefined): Promise<boolean> {
-    const bearer = challenges.find(({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'));
+    const bearer = challenges.find(
+      ({ scheme, parameters }) => scheme === 'bearer' && parameters.has('realm'),
+    );
     if (bearer !== undefined) {
       // Another request has renewed it meanwhile.
       if (this.#token !== undefined && this.#token.header !== used) return true;
@@ -120,11 +127,19 @@ export class Authorizer {
   #bearer(challenge: Challenge): Scheme {
     const text = challenge.parameters.get('realm') ?? '';
     const realm = URL.canParse(text) ? new URL(text) : undefined;
-    if (realm === undefined || !/^https?:$/.test(realm.protocol) || realm.username !== '' || realm.password !== '')
+    if (
+      realm === undefined ||
+      !/^https?:$/.test(realm.protocol) ||
+      realm.username !== '' ||
+      realm.password !== ''
+    )
       throw new Fault('answer', 'it names a token server that is no address');
     const { endpoint, scopes } = this.#options;
     if (realm.protocol === 'http:' && !mayBePlain(endpoint, realm.hostname))
-      throw new Fault('answer', `it names the token server ${realm.host}, which would be asked in plain HTTP`);
+      throw new Fault(
+        'answer',
+        `it names the token server ${realm.host}, which would be asked in plain HTTP`,
+      );
     return {
       kind: 'bearer',
       realm,
@@ -151,7 +166,13 @@ export class Authorizer {
   }
 }
 
-function basicHeader({ username, password }: { readonly username: string; readonly password: string }): string {
+function basicHeader({
+  username,
+  password,
+}: {
+  readonly username: string;
+  readonly password: string;
+}): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
@@ -212,4 +233,3 @@ function readToken(bytes: Buffer, what: string): { readonly value: string; reado
 export function scopeOf(path: string, actions: 'pull' | 'pull,push'): string {
   return `repository:${path}:${actions}`;
 }
-

@@ -12,6 +12,7 @@ export type WantedBlob = { readonly digest: Digest; readonly size: number };
 
 export type DownloadHooks = {
   readonly retry: RetryPolicy;
+  readonly signal: AbortSignal;
   /** Undefined when the blob is in the store by now. */
   readonly openWriter: () => Promise<BlobWriter | undefined>;
   readonly onProgress: (done: number) => void;
@@ -19,7 +20,11 @@ export type DownloadHooks = {
 };
 
 /** False when it was there. @throws Fault, NslabError IMAGE_STORE */
-export async function downloadBlob(exchange: Exchange, blob: WantedBlob, hooks: DownloadHooks): Promise<boolean> {
+export async function downloadBlob(
+  exchange: Exchange,
+  blob: WantedBlob,
+  hooks: DownloadHooks,
+): Promise<boolean> {
   // What an earlier process left may be bad; then all of it comes anew, and once more must do.
   for (let again = false; ; again = true) {
     await using writer = await hooks.openWriter();
@@ -41,17 +46,22 @@ export async function downloadBlob(exchange: Exchange, blob: WantedBlob, hooks: 
 
 type Filling = { readonly blob: WantedBlob; readonly writer: BlobWriter };
 
-async function fillWriter(exchange: Exchange, { blob, writer }: Filling, hooks: DownloadHooks): Promise<void> {
+async function fillWriter(
+  exchange: Exchange,
+  { blob, writer }: Filling,
+  hooks: DownloadHooks,
+): Promise<void> {
   // The most that was ever there, so that a server that breaks at the same byte each time brings no progress.
   let most = writer.offset;
   let ranges = true;
   hooks.onProgress(writer.offset);
-  const trial = { signal: exchange.signal, progress: () => most, onRetry: hooks.onRetry };
+  const trial = { signal: hooks.signal, progress: () => most, onRetry: hooks.onRetry };
   await retrying(hooks.retry, trial, async () => {
     if (writer.offset === blob.size) return;
     const from = ranges ? writer.offset : 0;
     const answer = await exchange.ask({
       method: 'GET',
+      signal: hooks.signal,
       to: `blobs/${blob.digest}`,
       headers: from > 0 ? { range: `bytes=${from}-` } : {},
       expect: [200, 206, 416],
@@ -106,6 +116,8 @@ async function take(
     onProgress(writer.offset);
   }
   if (writer.offset < size) {
-    throw new Fault('broken', `the answer ended after ${writer.offset} of ${size} bytes`, { transient: true });
+    throw new Fault('broken', `the answer ended after ${writer.offset} of ${size} bytes`, {
+      transient: true,
+    });
   }
 }

@@ -26,6 +26,8 @@ export type Ask = {
   readonly to: string | URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Body;
+  /** What ends this one; the whole exchange's by default. */
+  readonly signal?: AbortSignal;
   /** Statuses that are returned; any other is thrown. */
   readonly expect: readonly number[];
   /** For messages: `the manifest`. */
@@ -56,10 +58,6 @@ export class Exchange {
     this.#options = options;
     this.#http = new HttpClient({ stallMs: options.stallMs, tlsOf: (host) => this.#tlsOf(host) });
     this.#authorizer = new Authorizer({ endpoint, http: this.#http, scopes, credentials, documentMs });
-  }
-
-  get signal(): AbortSignal {
-    return this.#options.signal;
   }
 
   get documentMs(): number {
@@ -101,11 +99,15 @@ export class Exchange {
    * @throws Fault `answer`
    */
   resolve(location: string | undefined, from: URL): URL {
-    const url = location !== undefined && URL.canParse(location, from) ? new URL(location, from) : undefined;
+    const url =
+      location !== undefined && URL.canParse(location, from.href) ? new URL(location, from) : undefined;
     if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '')
       throw new Fault('answer', 'it sends us to something that is no address');
     url.hash = '';
-    if (url.protocol === 'http:' && (from.protocol === 'https:' || !mayBePlain(this.endpoint, url.hostname))) {
+    if (
+      url.protocol === 'http:' &&
+      (from.protocol === 'https:' || !mayBePlain(this.endpoint, url.hostname))
+    ) {
       throw new Fault('answer', `it sends us to ${url.host}, where plain HTTP would be spoken`, {
         hint: 'a proxy in front of the registry that does not pass X-Forwarded-Proto on does this',
       });
@@ -123,7 +125,9 @@ export class Exchange {
       if (ask.method !== 'GET' && ask.method !== 'HEAD')
         throw new Fault('answer', `${ask.what}: it redirects a ${ask.method}`);
       const url = this.resolve(answer.header('location'), answer.url);
-      answer = this.#isRegistry(url) ? await this.#authorized({ ...ask, to: url }) : await this.#send(ask, url);
+      answer = this.#isRegistry(url)
+        ? await this.#authorized({ ...ask, to: url })
+        : await this.#send(ask, url);
     }
     if (ask.expect.includes(answer.status)) return answer;
     const fault = await statusFault(answer, { what: ask.what, documentMs });
@@ -163,8 +167,7 @@ export class Exchange {
   }
 
   async #send(ask: Ask, url: URL, authorization?: string): Promise<Answer> {
-    const { method, body, headers = {} } = ask;
-    const { signal } = this.#options;
+    const { method, body, headers = {}, signal = this.#options.signal } = ask;
     const request = {
       method,
       signal,
@@ -201,7 +204,9 @@ export class Exchange {
     const verify = !(endpoint.insecure && isSameHost(endpoint, new URL(`https://${host}`).hostname));
     // `docker.io` is spoken to at another name, and a URL does not show the port 443.
     const isOwn = host === new URL(`https://${endpoint.host}`).host;
-    const names: readonly [string, ...string[]] = isOwn ? [...new Set([endpoint.name, host])] as [string, ...string[]] : [host];
+    const names: readonly [string, ...string[]] = isOwn
+      ? ([...new Set([endpoint.name, host])] as [string, ...string[]])
+      : [host];
     return { context: contextFor(names, endpoint.caFile, tls), verify };
   }
 }

@@ -58,8 +58,10 @@ export function faultOf(error: unknown): Fault {
     return new Fault('certificate', `its certificate is not trusted: ${certificateReason(code, message)}`, {
       cause: error,
     });
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS')) return tlsFault(message, error);
-  if (code.startsWith('HPE_')) return new Fault('answer', `its answer is not HTTP (${code})`, { cause: error });
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS'))
+    return tlsFault(message, error);
+  if (code.startsWith('HPE_'))
+    return new Fault('answer', `its answer is not HTTP (${code})`, { cause: error });
   switch (code) {
     case 'ENOTFOUND':
       return new Fault('unreachable', 'the name has no address (ENOTFOUND)', { cause: error });
@@ -161,7 +163,8 @@ function hintOf({ kind, status }: Fault): string | undefined {
   if (kind === 'certificate') return 'name the certificate of its authority with --ca FILE';
   if (kind === 'notTls') return '--insecure speaks plain HTTP to it';
   if (status === 401) return 'nslab login keeps a name and a password for it';
-  if (kind === 'unreachable' && proxyIsSet()) return 'HTTPS_PROXY is set, and nslab does not go through a proxy';
+  if (kind === 'unreachable' && proxyIsSet())
+    return 'HTTPS_PROXY is set, and nslab does not go through a proxy';
   return undefined;
 }
 

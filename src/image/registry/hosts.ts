@@ -50,7 +50,10 @@ export async function readRegistriesFile(path = REGISTRIES_FILE): Promise<HostSe
   try {
     value = parse(text);
   } catch (error) {
-    throw new NslabError('REGISTRY_CONFIG', `${path} is not YAML: ${(error as Error).message.split('\n')[0]}`);
+    throw new NslabError(
+      'REGISTRY_CONFIG',
+      `${path} is not YAML: ${(error as Error).message.split('\n')[0]}`,
+    );
   }
   const result = v.safeParse(fileSchema, value);
   if (!result.success) {
@@ -75,14 +78,20 @@ export type EndpointOptions = {
  * Where an image is looked for, in that order: mirrors, and at last the registry itself.
  * @throws NslabError REGISTRY_CONFIG for a mirror that is no host
  */
-export function endpointsOf(reference: Reference, options: EndpointOptions): readonly [...Endpoint[], Endpoint] {
+export function endpointsOf(
+  reference: Reference,
+  options: EndpointOptions,
+): readonly [...Endpoint[], Endpoint] {
   const { settings, mirrors = [] } = options;
   const names = [...mirrors, ...(settings[reference.host]?.mirrors ?? [])];
   return [...names.map((name) => mirrorOf(name, reference, options)), upstreamOf(reference, options)];
 }
 
 /** The registry itself: what is pushed to, and logged in at. */
-export function upstreamOf({ host, path }: Pick<Reference, 'host' | 'path'>, options: EndpointOptions): Endpoint {
+export function upstreamOf(
+  { host, path }: Pick<Reference, 'host' | 'path'>,
+  options: EndpointOptions,
+): Endpoint {
   return {
     name: host,
     host: host === 'docker.io' ? 'registry-1.docker.io' : host,

@@ -2,7 +2,12 @@
 // takes compression off behind one's back. Follows no redirect and repeats nothing; that is exchange.ts. What this adds to Node is
 // a limit on silence: `stallMs` without a byte in either direction ends the request, however long all of it takes.
 
-import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { SecureContext } from 'node:tls';
 import { Fault, faultOf } from './fault.ts';
@@ -59,6 +64,10 @@ export class HttpClient {
     const { stallMs } = this.#options;
     if (wanted.signal.aborted) throw new Fault('aborted', 'interrupted');
     const message = this.#open(wanted);
+    // Not Node's option `signal`: the agent hands it on to the socket, which the next request would share.
+    const abort = (): void => void message.destroy(new Fault('aborted', 'interrupted'));
+    wanted.signal.addEventListener('abort', abort, { once: true });
+    message.once('close', () => wanted.signal.removeEventListener('abort', abort));
     const watch = new Watch(stallMs, () => message.destroy(stalled(stallMs)));
     try {
       const response = await answerTo(message, wanted.body, watch);
@@ -77,14 +86,13 @@ export class HttpClient {
     for (const agent of this.#secure.values()) agent.destroy();
   }
 
-  #open({ method, url, headers = {}, body, signal }: HttpRequest): ClientRequest {
+  #open({ method, url, headers = {}, body }: HttpRequest): ClientRequest {
     const secure = url.protocol === 'https:';
     const options = {
       method,
       host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
       port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
       path: `${url.pathname}${url.search}`,
-      signal,
       headers: {
         'user-agent': 'nslab',
         // What is hashed must be what was stored.
@@ -136,7 +144,11 @@ class Watch {
 }
 
 /** Sends the body and waits for the head of the answer, which may come before all is sent. */
-async function answerTo(message: ClientRequest, body: Body | undefined, watch: Watch): Promise<IncomingMessage> {
+async function answerTo(
+  message: ClientRequest,
+  body: Body | undefined,
+  watch: Watch,
+): Promise<IncomingMessage> {
   const answer = new Promise<IncomingMessage>((resolve, reject) => {
     message.on('response', resolve).on('error', reject);
     // A connection that ends without a word is an error for Node only when a request stood alone on it.
@@ -229,7 +241,10 @@ export async function readAll(
   const encoding = response.header('content-encoding') ?? 'identity';
   if (encoding !== 'identity') {
     response.discard();
-    throw new Fault('answer', `it sent a document packed with ${JSON.stringify(encoding)}, which was not asked for`);
+    throw new Fault(
+      'answer',
+      `it sent a document packed with ${JSON.stringify(encoding)}, which was not asked for`,
+    );
   }
   const tooLong = new Fault('answer', `it sent a document of more than ${max} bytes`);
   if (Number(response.header('content-length') ?? 0) > max) {

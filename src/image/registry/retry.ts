@@ -52,10 +52,14 @@ function pauseAfter(policy: RetryPolicy, failures: number, fault: Fault): number
   const { waitMs } = fault;
   if (waitMs !== undefined) {
     if (waitMs <= policy.longestWaitMs) return waitMs;
-    throw new Fault('status', `${fault.message}; it wants to be left alone for ${Math.ceil(waitMs / 1000)} s`, {
-      ...(fault.status === undefined ? {} : { status: fault.status }),
-      cause: fault,
-    });
+    throw new Fault(
+      'status',
+      `${fault.message}; it wants to be left alone for ${Math.ceil(waitMs / 1000)} s`,
+      {
+        ...(fault.status === undefined ? {} : { status: fault.status }),
+        cause: fault,
+      },
+    );
   }
   const full = Math.min(policy.longestPauseMs, policy.firstPauseMs * 2 ** (failures - 1));
   // Several layers fail together; they need not come back together.

@@ -8,7 +8,11 @@ import { createSecureContext, rootCertificates, type SecureContext } from 'node:
 import { NslabError } from '../../base/error.ts';
 
 /** What `update-ca-certificates` writes on Debian, and what Fedora and SUSE have in its place. */
-const systemBundles = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem'];
+const systemBundles = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+];
 
 export type TlsSources = {
   /** Folders that have one folder a host. */
@@ -51,7 +55,9 @@ export function contextFor(
     names.filter((name) => name.endsWith('.crt')).map((name) => join(folder, name)),
   );
   const [pair] = folders.flatMap(([folder, names]) => clientPairs(folder, names));
-  const files = [caFile, sources.extraFile, ...authorities].filter((file) => file !== undefined && file !== '');
+  const files = [caFile, sources.extraFile, ...authorities].filter(
+    (file) => file !== undefined && file !== '',
+  );
   try {
     return createSecureContext({
       ca: [...machineRoots(sources.bundles), ...(files as string[]).map(readCertificates)],
@@ -60,7 +66,9 @@ export function contextFor(
   } catch (error) {
     if (error instanceof NslabError) throw error;
     const where = pair === undefined ? files.join(', ') : `${pair.certificate}, ${pair.key}`;
-    throw new NslabError('REGISTRY_CONFIG', `a certificate for ${hosts[0]} cannot be used: ${where}`, { cause: error });
+    throw new NslabError('REGISTRY_CONFIG', `a certificate for ${hosts[0]} cannot be used: ${where}`, {
+      cause: error,
+    });
   }
 }
 
@@ -92,9 +100,13 @@ function readCertificates(file: string): string {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new NslabError('REGISTRY_CONFIG', `${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`, {
-      cause: error,
-    });
+    throw new NslabError(
+      'REGISTRY_CONFIG',
+      `${file} cannot be read: ${(error as NodeJS.ErrnoException).code}`,
+      {
+        cause: error,
+      },
+    );
   }
   if (!text.includes('-----BEGIN CERTIFICATE-----'))
     throw new NslabError('REGISTRY_CONFIG', `${file} has no certificate`, {

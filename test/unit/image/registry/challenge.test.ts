@@ -70,11 +70,15 @@ test('what is written as a challenge is read back', () => {
   const word = fc.stringMatching(/^[A-Za-z0-9-]{1,8}$/);
   const value = fc.stringMatching(/^[ -~]{0,20}$/);
   fc.assert(
-    fc.property(word, fc.uniqueArray(fc.tuple(word, value), { selector: ([k]) => k.toLowerCase() }), (s, p) => {
-      const parameters = p.filter(([name]) => name.toLowerCase() !== 'scope');
-      const text = parameters.map(([k, v]) => `${k}="${v.replaceAll(/["\\]/g, '\\$&')}"`).join(', ');
-      const wanted = Object.fromEntries(parameters.map(([k, v]) => [k.toLowerCase(), v]));
-      assert.deepEqual(read(`${s} ${text}`), [[s.toLowerCase(), wanted]]);
-    }),
+    fc.property(
+      word,
+      fc.uniqueArray(fc.tuple(word, value), { selector: ([k]) => k.toLowerCase() }),
+      (s, p) => {
+        const parameters = p.filter(([name]) => name.toLowerCase() !== 'scope');
+        const text = parameters.map(([k, v]) => `${k}="${v.replaceAll(/["\\]/g, '\\$&')}"`).join(', ');
+        const wanted = Object.fromEntries(parameters.map(([k, v]) => [k.toLowerCase(), v]));
+        assert.deepEqual(read(`${s} ${text}`), [[s.toLowerCase(), wanted]]);
+      },
+    ),
   );
 });

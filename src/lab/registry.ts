@@ -1,0 +1,104 @@
+// The use cases that speak to a registry: an image comes, goes, or somebody says who they are. What the command line and the machine
+// say is gathered here; how it is done is image/registry's.
+
+import { NslabError } from '../base/error.ts';
+import { parsePlatform } from '../image/platform.ts';
+import { parseReference, type Reference } from '../image/reference.ts';
+import { type ConnectionOptions, type OnTransfer } from '../image/registry/connection.ts';
+import { readRegistriesFile } from '../image/registry/hosts.ts';
+import { type Account, login, logout } from '../image/registry/login.ts';
+import { type Pulled, pull } from '../image/registry/pull.ts';
+import { type Pushed, push } from '../image/registry/push.ts';
+import { defaultRetry } from '../image/registry/retry.ts';
+import { ImageStore } from '../image/store.ts';
+import { helperPath } from '../kernel/helper.ts';
+
+export type RegistryRequest = {
+  readonly insecure?: boolean | undefined;
+  /** Path of a certificate of an authority. */
+  readonly ca?: string | undefined;
+  readonly mirrors?: readonly string[] | undefined;
+  /** Seconds without a byte. */
+  readonly timeout?: number | undefined;
+  readonly signal: AbortSignal;
+};
+
+export type TransferRequest = RegistryRequest & {
+  /** As it was typed. */
+  readonly name: string;
+  readonly onEvent: OnTransfer;
+};
+
+const STALL_S = 30;
+
+/** @throws NslabError REGISTRY_*, IMAGE_*, INTERRUPTED */
+export async function pullImage(request: TransferRequest & { readonly platform?: string | undefined }): Promise<Pulled> {
+  const { name, onEvent, platform } = request;
+  const parsed = platform === undefined ? undefined : parsePlatform(platform);
+  if (parsed !== undefined && !parsed.ok)
+    throw new NslabError('USAGE', `--platform ${JSON.stringify(platform)} ${parsed.error}`);
+  return await pull(referenceOf(name), {
+    ...(await connectionOf(request)),
+    store: openStore(),
+    platform: parsed?.value,
+    onEvent,
+  });
+}
+
+/** @throws NslabError REGISTRY_*, IMAGE_*, INTERRUPTED */
+export async function pushImage(request: TransferRequest): Promise<Pushed> {
+  const { name, onEvent } = request;
+  const reference = referenceOf(name);
+  const store = openStore();
+  const named = store.references.get(reference);
+  if (named === undefined) {
+    throw new NslabError('IMAGE_UNKNOWN', `there is no image ${name}`, {
+      hint: 'nslab image ls lists those there are, nslab image tag gives one another name',
+    });
+  }
+  return await push(reference, named.manifest, { ...(await connectionOf(request)), store, onEvent });
+}
+
+/** Returns where the password is kept. @throws NslabError REGISTRY_* */
+export async function loginTo(host: string, account: Account, request: RegistryRequest): Promise<string> {
+  return await login(hostOf(host), account, await connectionOf(request));
+}
+
+/** False when there was nothing to forget. @throws NslabError REGISTRY_CREDENTIALS */
+export async function logoutFrom(host: string): Promise<boolean> {
+  return await logout(hostOf(host), process.env);
+}
+
+function openStore(): ImageStore {
+  return new ImageStore({ helper: helperPath() });
+}
+
+function referenceOf(name: string): Reference {
+  const parsed = parseReference(name);
+  if (parsed.ok) return parsed.value;
+  throw new NslabError('IMAGE_REFERENCE', `${JSON.stringify(name)} ${parsed.error}`);
+}
+
+/** What is after a slash is no part of it: docker's own address is https://index.docker.io/v1/. */
+function hostOf(text: string): string {
+  const host = text.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+  const parsed = parseReference(`${host}/a/b`);
+  // Without a dot or a port it would be a folder of docker.io.
+  if (parsed.ok && parsed.value.path === 'a/b') return parsed.value.host;
+  throw new NslabError('USAGE', `${JSON.stringify(text)} is no registry`, { hint: 'a registry is HOST[:PORT]' });
+}
+
+async function connectionOf(request: RegistryRequest): Promise<ConnectionOptions> {
+  const { insecure = false, ca, mirrors = [], timeout = STALL_S, signal } = request;
+  if (!(timeout > 0 && timeout <= 86_400)) throw new NslabError('USAGE', '--timeout wants seconds');
+  return {
+    settings: await readRegistriesFile(),
+    environment: process.env,
+    insecure,
+    caFile: ca,
+    mirrors,
+    retry: defaultRetry,
+    stallMs: timeout * 1000,
+    signal,
+  };
+}
