@@ -65,7 +65,7 @@ export class HttpClient {
     if (wanted.signal.aborted) throw new Fault('aborted', 'interrupted');
     const message = this.#open(wanted);
     // Not Node's option `signal`: the agent hands it on to the socket, which the next request would share.
-    const abort = (): void => void message.destroy(new Fault('aborted', 'interrupted'));
+    const abort = (): void => void message.destroy();
     wanted.signal.addEventListener('abort', abort, { once: true });
     message.once('close', () => wanted.signal.removeEventListener('abort', abort));
     const watch = new Watch(stallMs, () => message.destroy(stalled(stallMs)));
@@ -74,7 +74,7 @@ export class HttpClient {
       return responseOf(response, { stallMs, signal: wanted.signal });
     } catch (error) {
       message.destroy();
-      throw faultOf(error);
+      throw wanted.signal.aborted ? new Fault('aborted', 'interrupted') : faultOf(error);
     } finally {
       watch.stop();
     }
@@ -205,6 +205,7 @@ async function* bytesOf(
   { stallMs, signal }: { readonly stallMs: number; readonly signal: AbortSignal },
 ): AsyncGenerator<Buffer, void, undefined> {
   const chunks = message[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let ended = false;
   try {
     for (;;) {
       const watch = new Watch(stallMs, () => message.destroy(stalled(stallMs)));
@@ -212,12 +213,14 @@ async function* bytesOf(
       if (next.done === true) break;
       yield next.value;
     }
+    ended = true;
     // Node ends the stream of an answer that was cut off like any other in some cases.
     if (!message.complete) throw new Fault('broken', 'the answer ended too early', { transient: true });
   } catch (error) {
     throw signal.aborted ? new Fault('aborted', 'interrupted') : faultOf(error);
   } finally {
-    if (!message.complete) message.destroy();
+    // Also one that has arrived and that nobody has taken: its connection would never be free again.
+    if (!ended) message.destroy();
   }
 }
 
