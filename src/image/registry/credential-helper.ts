@@ -85,12 +85,13 @@ async function runHelper(
     // What it says on standard error may be a secret.
     stdio: ['pipe', 'pipe', 'ignore'],
     env: { ...environment },
-    timeout: PATIENCE_MS,
-    killSignal: 'SIGKILL',
   });
+  // Not Node's option `timeout`, whose timer goes on when the program cannot be started, and keeps this process.
+  const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
   return await new Promise<Answer>((resolve, reject) => {
     let stdout = '';
     child.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
       const why = error.code === 'ENOENT' ? 'is not in PATH' : `cannot be run: ${error.code}`;
       reject(failed(name, why));
     });
@@ -101,6 +102,7 @@ async function runHelper(
     // It may end before it has read the question.
     child.stdin.on('error', () => undefined).end(input);
     child.on('close', (status, signal) => {
+      clearTimeout(timer);
       if (status !== null) resolve({ status, stdout });
       else reject(failed(name, `was ended by ${signal}: it took longer than ${PATIENCE_MS / 1000} s`));
     });
