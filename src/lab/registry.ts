@@ -4,7 +4,7 @@
 import { NslabError } from '../base/error.ts';
 import { parsePlatform } from '../image/platform.ts';
 import { parseReference, type Reference } from '../image/reference.ts';
-import { type ConnectionOptions, type OnTransfer } from '../image/registry/connection.ts';
+import type { ConnectionOptions, OnTransfer } from '../image/registry/connection.ts';
 import { readRegistriesFile } from '../image/registry/hosts.ts';
 import { type Account, login, logout } from '../image/registry/login.ts';
 import { type Pulled, pull } from '../image/registry/pull.ts';
@@ -32,7 +32,9 @@ export type TransferRequest = RegistryRequest & {
 const STALL_S = 30;
 
 /** @throws NslabError REGISTRY_*, IMAGE_*, INTERRUPTED */
-export async function pullImage(request: TransferRequest & { readonly platform?: string | undefined }): Promise<Pulled> {
+export async function pullImage(
+  request: TransferRequest & { readonly platform?: string | undefined },
+): Promise<Pulled> {
   const { name, onEvent, platform } = request;
   const parsed = platform === undefined ? undefined : parsePlatform(platform);
   if (parsed !== undefined && !parsed.ok)
@@ -85,7 +87,9 @@ function hostOf(text: string): string {
   const parsed = parseReference(`${host}/a/b`);
   // Without a dot or a port it would be a folder of docker.io.
   if (parsed.ok && parsed.value.path === 'a/b') return parsed.value.host;
-  throw new NslabError('USAGE', `${JSON.stringify(text)} is no registry`, { hint: 'a registry is HOST[:PORT]' });
+  throw new NslabError('USAGE', `${JSON.stringify(text)} is no registry`, {
+    hint: 'a registry is HOST[:PORT]',
+  });
 }
 
 async function connectionOf(request: RegistryRequest): Promise<ConnectionOptions> {

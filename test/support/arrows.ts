@@ -31,7 +31,8 @@ const packages: Readonly<Record<string, (file: string) => boolean>> = {
   netlink: (file) => roomOf(file) === 'rtnl' || roomOf(file) === 'nfnl',
   koffi: (file) => file === 'sys/libc.ts' || file === 'rtnl/tun.ts',
   yaml: (file) => roomOf(file) === 'topology' || file === 'image/registry/hosts.ts',
-  valibot: (file) => roomOf(file) === 'topology' || file === 'image/manifest.ts' || file === 'image/registry/hosts.ts',
+  valibot: (file) =>
+    roomOf(file) === 'topology' || file === 'image/manifest.ts' || file === 'image/registry/hosts.ts',
   fzstd: (file) => file === 'image/decompress.ts',
   'ip-address': (file) => roomOf(file) === 'base',
   yargs: (file) => roomOf(file) === 'cli',

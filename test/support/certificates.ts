@@ -26,7 +26,18 @@ const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-n
 export function makeAuthority(folder: string, name = 'ca'): Certificate {
   const base = join(folder, name);
   const subject = ['-subj', `/CN=${name} of a test`];
-  openssl('req', '-x509', ...newKey, '-days', '2', ...subject, '-keyout', `${base}.key`, '-out', `${base}.crt`);
+  openssl(
+    'req',
+    '-x509',
+    ...newKey,
+    '-days',
+    '2',
+    ...subject,
+    '-keyout',
+    `${base}.key`,
+    '-out',
+    `${base}.crt`,
+  );
   return certificate(base);
 }
 
@@ -41,6 +52,18 @@ export function makeCertificate(
   writeFileSync(`${base}.ext`, `subjectAltName=${names.join(',')}\n`);
   openssl('req', ...newKey, '-subj', `/CN=${name}`, '-keyout', `${base}.key`, '-out', `${base}.csr`);
   const signed = ['-CA', authority.certFile, '-CAkey', authority.keyFile, '-CAcreateserial'];
-  openssl('x509', '-req', '-in', `${base}.csr`, ...signed, '-days', `${days}`, '-extfile', `${base}.ext`, '-out', `${base}.crt`);
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    `${base}.csr`,
+    ...signed,
+    '-days',
+    `${days}`,
+    '-extfile',
+    `${base}.ext`,
+    '-out',
+    `${base}.crt`,
+  );
   return certificate(base);
 }

@@ -35,7 +35,11 @@ export function optionsFor({ store, folder }: TestStore): PullOptions & Told {
   };
 }
 
-export async function pullFrom(store: TestStore, name: string, more: Partial<PullOptions> = {}): Promise<Pulled> {
+export async function pullFrom(
+  store: TestStore,
+  name: string,
+  more: Partial<PullOptions> = {},
+): Promise<Pulled> {
   return await pull(referenceTo(name), { ...optionsFor(store), ...more });
 }
 

@@ -41,14 +41,22 @@ export type ImageShape = {
 
 /** An image whose layers are not tars: that is for whoever unpacks them to find out. */
 export function makeImage(shape: ImageShape = {}): TestImage {
-  const { layers: sizes = [3000, 200_000], platform = { os: 'linux', architecture: 'amd64' }, docker } = shape;
+  const {
+    layers: sizes = [3000, 200_000],
+    platform = { os: 'linux', architecture: 'amd64' },
+    docker,
+  } = shape;
   const contents = sizes.map((size) => randomBytes(size));
   const layers = contents.map((content) => gzipSync(content, { level: 1 }));
   const config = Buffer.from(
     JSON.stringify({ ...platform, config: {}, rootfs: { type: 'layers', diff_ids: contents.map(sha256) } }),
   );
   const mediaType = docker === true ? DOCKER_MANIFEST : OCI_MANIFEST;
-  const part = (type: string, bytes: Buffer) => ({ mediaType: type, digest: sha256(bytes), size: bytes.length });
+  const part = (type: string, bytes: Buffer) => ({
+    mediaType: type,
+    digest: sha256(bytes),
+    size: bytes.length,
+  });
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
@@ -61,7 +69,9 @@ export function makeImage(shape: ImageShape = {}): TestImage {
 }
 
 /** An index of images, each with its platform. */
-export function makeIndex(entries: readonly (readonly [TestImage, Descriptor['annotations'] | object])[]): Buffer {
+export function makeIndex(
+  entries: readonly (readonly [TestImage, Descriptor['annotations'] | object])[],
+): Buffer {
   return Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
@@ -134,7 +144,9 @@ export class TestRegistry implements AsyncDisposable {
 
   /** Those whose path has the word. */
   askedFor(word: string, method?: string): Asked[] {
-    return this.asked.filter((one) => one.path.includes(word) && (method === undefined || one.method === method));
+    return this.asked.filter(
+      (one) => one.path.includes(word) && (method === undefined || one.method === method),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -155,7 +167,8 @@ export class TestRegistry implements AsyncDisposable {
     const blob = /^\/v2\/(.+)\/blobs\/(sha256:[0-9a-f]+)$/.exec(path);
     const upload = /^\/v2\/uploads\/([0-9a-f]+)$/.exec(path);
     if (path === '/v2/') response.end();
-    else if (document !== null) await this.#document(request, response, [document[1] ?? '', document[2] ?? '']);
+    else if (document !== null)
+      await this.#document(request, response, [document[1] ?? '', document[2] ?? '']);
     else if (blob !== null) sendBlob(request, response, this.blobs.get(blob[2] ?? ''));
     else if (path.endsWith('/blobs/uploads/')) this.#begin(response, search);
     else if (upload !== null) await this.#upload(request, response, { id: upload[1] ?? '', search });

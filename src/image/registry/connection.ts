@@ -58,7 +58,14 @@ export function openExchange(
   options: ConnectionOptions,
   also: readonly string[] = [],
 ): Exchange {
-  const { environment, credentials, tls = tlsSources(environment), stallMs, documentMs = DOCUMENT_MS, signal } = options;
+  const {
+    environment,
+    credentials,
+    tls = tlsSources(environment),
+    stallMs,
+    documentMs = DOCUMENT_MS,
+    signal,
+  } = options;
   return new Exchange({
     endpoint,
     scopes: actions === undefined ? [] : [scopeOf(endpoint.path, actions), ...also],

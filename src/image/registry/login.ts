@@ -74,7 +74,12 @@ async function assertKnown(host: string, { username, password }: Account, option
   const exchange = openExchange(endpoint, undefined, { ...options, credentials });
   try {
     await retrying(options.retry, { signal: options.signal }, async () => {
-      const answer = await exchange.ask({ method: 'GET', to: '/', expect: [200], what: 'the name and the password' });
+      const answer = await exchange.ask({
+        method: 'GET',
+        to: '/',
+        expect: [200],
+        what: 'the name and the password',
+      });
       answer.discard();
     });
   } catch (error) {

@@ -5,8 +5,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
-import { parseChallenges } from '../../../../src/image/registry/challenge.ts';
 import { Authorizer } from '../../../../src/image/registry/authorizer.ts';
+import { parseChallenges } from '../../../../src/image/registry/challenge.ts';
 import { upstreamOf } from '../../../../src/image/registry/hosts.ts';
 import { HttpClient } from '../../../../src/image/registry/http.ts';
 import { makeStore, type TestStore } from '../../../support/image-store.ts';
@@ -119,9 +119,16 @@ test('a password that the token server does not take is said to be it', async ()
   };
   using store = makeStore();
   const secrets = ['hunter22', basic.slice(6)];
-  const message = await fails('REGISTRY_UNAUTHORIZED', pullFrom(store, scene.name, { credentials: me }), secrets);
+  const message = await fails(
+    'REGISTRY_UNAUTHORIZED',
+    pullFrom(store, scene.name, { credentials: me }),
+    secrets,
+  );
   assert.match(message, /does not take the name and the password/);
-  assert.match(await fails('REGISTRY_UNAUTHORIZED', pullFrom(store, scene.name)), /without a name and a password/);
+  assert.match(
+    await fails('REGISTRY_UNAUTHORIZED', pullFrom(store, scene.name)),
+    /without a name and a password/,
+  );
 });
 
 test('a registry that repeats the password does not get it printed', async () => {
@@ -134,7 +141,11 @@ test('a registry that repeats the password does not get it printed', async () =>
   };
   using store = makeStore();
   const secrets = ['hunter22', basic.slice(6)];
-  const message = await fails('REGISTRY_DENIED', pullFrom(store, `${registry.host}/x`, { credentials: me }), secrets);
+  const message = await fails(
+    'REGISTRY_DENIED',
+    pullFrom(store, `${registry.host}/x`, { credentials: me }),
+    secrets,
+  );
   assert.match(message, /Basic \*\*\* \*\*\*/);
 });
 
@@ -181,7 +192,13 @@ test('a token server that fails is tried again, one that redirects is not follow
 });
 
 test('a realm that would be asked in plain HTTP over the network is not asked', async () => {
-  const realms = ['http://registry.example/token', 'http://0.0.0.0:1/', 'ftp://x/', 'nonsense', 'http://u:p@localhost/'];
+  const realms = [
+    'http://registry.example/token',
+    'http://0.0.0.0:1/',
+    'ftp://x/',
+    'nonsense',
+    'http://u:p@localhost/',
+  ];
   for (const realm of realms) {
     await using scene = await withTokens({ realm: () => realm });
     using store = makeStore();
@@ -199,7 +216,9 @@ test('an identity token is exchanged at the token server by POST', async () => {
     return true;
   };
   using store = makeStore();
-  keepFile(store, '.docker/config.json', { auths: { [scene.registry.host]: { auth: '', identitytoken: 'refreshing' } } });
+  keepFile(store, '.docker/config.json', {
+    auths: { [scene.registry.host]: { auth: '', identitytoken: 'refreshing' } },
+  });
   await pullFrom(store, scene.name);
   assert.equal(scene.server.asked[0]?.method, 'POST');
   assert.equal(new URLSearchParams(form).get('refresh_token'), 'refreshing');
@@ -266,25 +285,41 @@ test('passwords of files are used for the registry they are for', async () => {
     return true;
   };
   const auth = (text: string) => ({ auth: Buffer.from(text).toString('base64') });
-  const pullWith = async (files: Readonly<Record<string, unknown>>, variables: Record<string, string> = {}) => {
+  const pullWith = async (
+    files: Readonly<Record<string, unknown>>,
+    variables: Record<string, string> = {},
+  ) => {
     using store = makeStore();
     for (const [name, content] of Object.entries(files)) keepFile(store, name, content);
     const environment = { HOME: store.folder, XDG_RUNTIME_DIR: `${store.folder}/run`, PATH: '/usr/bin:/bin' };
     const paths = Object.entries(variables).map(([key, name]) => [key, join(store.folder, name)]);
     seen.length = 0;
-    await pullFrom(store, `${registry.host}/team/x`, { environment: { ...environment, ...Object.fromEntries(paths) } });
+    await pullFrom(store, `${registry.host}/team/x`, {
+      environment: { ...environment, ...Object.fromEntries(paths) },
+    });
     return [...new Set(seen)].join();
   };
   const { host } = registry;
   assert.equal(await pullWith({ '.docker/config.json': { auths: { [host]: auth('a:1:2') } } }), 'a:1:2');
-  assert.equal(await pullWith({ '.docker/config.json': { auths: { [`http://${host}/v1/`]: auth('b:1') } } }), 'b:1');
-  assert.equal(await pullWith({ 'd/config.json': { auths: { [host]: auth('c:1') } } }, { DOCKER_CONFIG: 'd' }), 'c:1');
+  assert.equal(
+    await pullWith({ '.docker/config.json': { auths: { [`http://${host}/v1/`]: auth('b:1') } } }),
+    'b:1',
+  );
+  assert.equal(
+    await pullWith({ 'd/config.json': { auths: { [host]: auth('c:1') } } }, { DOCKER_CONFIG: 'd' }),
+    'c:1',
+  );
   const both = {
-    'run/containers/auth.json': { auths: { [host]: auth('d:1'), [`${host}/team`]: auth('e:1'), other: auth('x:1') } },
+    'run/containers/auth.json': {
+      auths: { [host]: auth('d:1'), [`${host}/team`]: auth('e:1'), other: auth('x:1') },
+    },
     '.docker/config.json': { auths: { [host]: auth('a:1') } },
   };
   assert.equal(await pullWith(both), 'e:1');
-  assert.equal(await pullWith({ ...both, named: { auths: { [host]: auth('f:1') } } }, { REGISTRY_AUTH_FILE: 'named' }), 'f:1');
+  assert.equal(
+    await pullWith({ ...both, named: { auths: { [host]: auth('f:1') } } }, { REGISTRY_AUTH_FILE: 'named' }),
+    'f:1',
+  );
 });
 
 test('a helper is asked for the password by name, over its standard input', async () => {
@@ -300,18 +335,31 @@ test('a helper is asked for the password by name, over its standard input', asyn
     using store = makeStore();
     keepFile(store, '.docker/config.json', config);
     mkdirSync(join(store.folder, 'bin'));
-    writeFileSync(join(store.folder, 'bin/docker-credential-test'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    writeFileSync(join(store.folder, 'bin/docker-credential-test'), `#!/bin/sh\n${script}\n`, {
+      mode: 0o755,
+    });
     await pullFrom(store, `${host}/x`);
   };
   const answer = `read -r server; [ "$1 $server" = "get ${host}" ] || exit 1; echo '{"Username":"me","Secret":"hunter22"}'`;
   await pullWith({ credHelpers: { [host]: 'test' } }, answer.replace('read -r server', 'server=$(cat)'));
-  await pullWith({ credsStore: 'test', auths: { [host]: {} } }, answer.replace('read -r server', 'server=$(cat)'));
+  await pullWith(
+    { credsStore: 'test', auths: { [host]: {} } },
+    answer.replace('read -r server', 'server=$(cat)'),
+  );
   const missing = 'echo "credentials not found in native keychain"; exit 1';
   await fails('REGISTRY_UNAUTHORIZED', pullWith({ credsStore: 'test' }, missing));
   await pullWith({ credsStore: 'test', auths: { [host]: { auth: basic.slice(6) } } }, missing);
   const secret = ['s3cret'];
-  await fails('REGISTRY_CREDENTIALS', pullWith({ credsStore: 'test' }, 'echo s3cret; echo s3cret >&2; exit 3'), secret);
-  await fails('REGISTRY_CREDENTIALS', pullWith({ credsStore: 'test' }, 'echo \'{"Username":"s3cret"\''), secret);
+  await fails(
+    'REGISTRY_CREDENTIALS',
+    pullWith({ credsStore: 'test' }, 'echo s3cret; echo s3cret >&2; exit 3'),
+    secret,
+  );
+  await fails(
+    'REGISTRY_CREDENTIALS',
+    pullWith({ credsStore: 'test' }, 'echo \'{"Username":"s3cret"\''),
+    secret,
+  );
   await fails('REGISTRY_CREDENTIALS', pullWith({ credsStore: 'absent' }, ''));
   await fails('REGISTRY_CREDENTIALS', pullWith({ credsStore: '../../bin/sh' }, ''));
 });

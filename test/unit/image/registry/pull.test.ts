@@ -35,7 +35,9 @@ type Scene = AsyncDisposable & {
 };
 
 /** A registry with `team/web:1`, an image of a small and a big layer, and an empty store. */
-async function setScene(intercept?: (scene: Omit<Scene, typeof Symbol.asyncDispose>) => Intercept): Promise<Scene> {
+async function setScene(
+  intercept?: (scene: Omit<Scene, typeof Symbol.asyncDispose>) => Intercept,
+): Promise<Scene> {
   const registry = await TestRegistry.start();
   const store = makeStore();
   const image = makeImage();
@@ -199,7 +201,11 @@ test('an image without an index must be for the platform that was asked for', as
 
 test('an answer that is cut off is gone on with where it ended', async () => {
   await using scene = await setScene(
-    onLayer(({ layer }) => (_request, response, before) => before === 0 && sendCut(response, layer, 50_000)),
+    onLayer(
+      ({ layer }) =>
+        (_request, response, before) =>
+          before === 0 && sendCut(response, layer, 50_000),
+    ),
   );
   const { store, name, registry, path, image } = scene;
   const told = optionsFor(store);
@@ -526,7 +532,9 @@ test('a redirect to another host is followed, and who we are stays at home', asy
 test('a host that is redirected to may not ask who we are (CVE-2020-15157)', async () => {
   await using storage = await TestRegistry.start();
   storage.intercept = (_request, response) => {
-    response.writeHead(401, { 'www-authenticate': `Basic realm="x", Bearer realm="http://${storage.host}/token"` });
+    response.writeHead(401, {
+      'www-authenticate': `Basic realm="x", Bearer realm="http://${storage.host}/token"`,
+    });
     response.end();
     return true;
   };
@@ -538,11 +546,22 @@ test('a host that is redirected to may not ask who we are (CVE-2020-15157)', asy
   );
   const credentials = { kind: 'password', username: 'me', password: 'hunter22' } as const;
   await fails('REGISTRY_FAILED', pullFrom(scene.store, scene.name, { credentials }), ['s3cret', 'hunter22']);
-  assert.ok(storage.asked.every(({ path, headers }) => !path.includes('token') && headers.authorization === undefined));
+  assert.ok(
+    storage.asked.every(
+      ({ path, headers }) => !path.includes('token') && headers.authorization === undefined,
+    ),
+  );
 });
 
 test('a redirect must lead somewhere, and not in a circle', async () => {
-  const targets = ['', 'file:///etc/passwd', 'http://u:p@127.0.0.1/', 'http://0.0.0.0:1/', 'http://[', 'gopher://x'];
+  const targets = [
+    '',
+    'file:///etc/passwd',
+    'http://u:p@127.0.0.1/',
+    'http://0.0.0.0:1/',
+    'http://[',
+    'gopher://x',
+  ];
   for (const location of targets) {
     await using scene = await setScene(
       onLayer(() => (_request, response) => {
@@ -569,7 +588,9 @@ test('status 429 is waited for as long as it says, if that is not too long', asy
     return true;
   });
   const start = performance.now();
-  await pullFrom(scene.store, scene.name, { retry: { ...optionsFor(scene.store).retry, longestWaitMs: 1500 } });
+  await pullFrom(scene.store, scene.name, {
+    retry: { ...optionsFor(scene.store).retry, longestWaitMs: 1500 },
+  });
   assert.ok(performance.now() - start > 990);
   await using other = await setScene(() => (_request, response) => {
     response.writeHead(429, { 'retry-after': '3600' });

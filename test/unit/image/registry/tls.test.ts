@@ -57,7 +57,10 @@ test('the certificate of its authority is found in every place it may be', async
   await using other = await secure();
   using store = makeStore();
   // The folder is for the other port.
-  await fails('REGISTRY_TLS', pullFrom(store, `${other.host}/x`, { tls: { ...noSources, folders: [certs] } }));
+  await fails(
+    'REGISTRY_TLS',
+    pullFrom(store, `${other.host}/x`, { tls: { ...noSources, folders: [certs] } }),
+  );
   assert.equal(tlsSources({ NODE_EXTRA_CA_CERTS: '/x' }).extraFile, '/x');
   assert.equal(tlsSources({ NSLAB_EXTRA_CA_CERTS: '/y' }).extraFile, '/y');
 });
@@ -71,14 +74,22 @@ test('a certificate for another name, or one that has run out, is refused', asyn
   for (const [i, wrong] of wrongs.entries()) {
     await using registry = await secure(wrong);
     using store = makeStore();
-    const message = await fails('REGISTRY_TLS', pullFrom(store, `${registry.host}/x`, { caFile: authority.certFile }));
+    const message = await fails(
+      'REGISTRY_TLS',
+      pullFrom(store, `${registry.host}/x`, { caFile: authority.certFile }),
+    );
     assert.match(message, [/another name/, /run out/, /nobody known/][i] as RegExp);
     await pullFrom(store, `${registry.host}/x`, { insecure: true });
   }
 });
 
 test('a certificate of our own is shown where the registry wants one', async () => {
-  await using registry = await secure({ ...server, requestCert: true, rejectUnauthorized: true, ca: authority.cert });
+  await using registry = await secure({
+    ...server,
+    requestCert: true,
+    rejectUnauthorized: true,
+    ca: authority.cert,
+  });
   const certs = join(folder, 'client.d');
   const own = join(certs, registry.host);
   mkdirSync(own, { recursive: true });
@@ -99,7 +110,9 @@ test('a file that is no certificate is named', async () => {
   const wrong = join(folder, 'wrong');
   writeFileSync(wrong, 'nothing');
   for (const caFile of [wrong, '/nonexistent', folder])
-    assert.ok((await fails('REGISTRY_CONFIG', pullFrom(store, `${registry.host}/x`, { caFile }))).includes(caFile));
+    assert.ok(
+      (await fails('REGISTRY_CONFIG', pullFrom(store, `${registry.host}/x`, { caFile }))).includes(caFile),
+    );
 });
 
 test('a redirect from HTTPS to plain HTTP is not followed', async () => {
@@ -158,14 +171,29 @@ test('plain HTTP is spoken on this machine, and elsewhere only when asked for', 
 test('only addresses that never leave the machine are loopback', () => {
   for (const host of ['localhost', 'LOCALHOST', 'a.localhost', '127.0.0.1', '127.8.9.10', '[::1]', '::1'])
     assert.ok(isLoopback(host), host);
-  const others = ['0.0.0.0', '10.0.0.1', '127.0.0.1.example', 'localhost.example', '[::2]', '[::ffff:7f00:1]', '1270.0.0.1', ''];
+  const others = [
+    '0.0.0.0',
+    '10.0.0.1',
+    '127.0.0.1.example',
+    'localhost.example',
+    '[::2]',
+    '[::ffff:7f00:1]',
+    '1270.0.0.1',
+    '',
+  ];
   for (const host of others) assert.ok(!isLoopback(host), host);
   const insecure = upstreamOf({ host: 'reg.lab:5000', path: 'x' }, { settings: {}, insecure: true });
-  assert.deepEqual(['reg.lab', 'auth.lab', 'localhost'].map((host) => mayBePlain(insecure, host)), [true, false, true]);
+  assert.deepEqual(
+    ['reg.lab', 'auth.lab', 'localhost'].map((host) => mayBePlain(insecure, host)),
+    [true, false, true],
+  );
 });
 
 test('the hosts that a name leads to', () => {
-  const settings = { 'docker.io': { mirrors: ['mirror.lab:5000', 'cache.lab/hub/'] }, 'cache.lab': { insecure: true } };
+  const settings = {
+    'docker.io': { mirrors: ['mirror.lab:5000', 'cache.lab/hub/'] },
+    'cache.lab': { insecure: true },
+  };
   const found = endpointsOf(referenceTo('nginx'), { settings, mirrors: ['[::1]:5000'] });
   assert.deepEqual(
     found.map(({ host, path, insecure, isMirror }) => [host, path, insecure, isMirror]),
@@ -184,7 +212,10 @@ test('the hosts that a name leads to', () => {
 
 test('registries.yaml is read, and what is wrong in it is said', async () => {
   const path = join(folder, 'registries.yaml');
-  writeFileSync(path, 'docker.io:\n  mirrors: [mirror.lab]\nreg.lab:5000: { insecure: true, ca: /etc/lab.crt }\n');
+  writeFileSync(
+    path,
+    'docker.io:\n  mirrors: [mirror.lab]\nreg.lab:5000: { insecure: true, ca: /etc/lab.crt }\n',
+  );
   assert.deepEqual(await readRegistriesFile(path), {
     'docker.io': { mirrors: ['mirror.lab'] },
     'reg.lab:5000': { insecure: true, ca: '/etc/lab.crt' },
