@@ -3,8 +3,9 @@
 
 import { NslabError } from '../../base/error.ts';
 import { chainIds, type Digest } from '../digest.ts';
-import { type Descriptor, MAX_CONFIG, type Manifest, parseConfig } from '../manifest.ts';
-import { chooseEntry, hostPlatform, type PlatformName, platformText, runsOn } from '../platform.ts';
+import { type Descriptor, MAX_CONFIG, type Manifest, type Platform, parseConfig } from '../manifest.ts';
+import { inParallel } from '../parallel.ts';
+import { chooseEntry, hostPlatform, platformText, suits } from '../platform.ts';
 import { fullName, type Reference } from '../reference.ts';
 import type { ImageStore } from '../store.ts';
 import {
