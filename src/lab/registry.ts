@@ -2,13 +2,19 @@
 // say is gathered here; how it is done is image/registry's.
 
 import { NslabError } from '../base/error.ts';
-import { parsePlatform } from '../image/platform.ts';
-import { parseReference, type Reference } from '../image/reference.ts';
-import type { ConnectionOptions, OnTransfer } from '../image/registry/connection.ts';
+import type { Digest } from '../image/digest.ts';
+import { findImage, mustReference } from '../image/find.ts';
+import { fullName, parseReference } from '../image/reference.ts';
+import type {
+  BlobState,
+  ConnectionOptions,
+  OnTransfer,
+  TransferEvent,
+} from '../image/registry/connection.ts';
 import { readRegistriesFile } from '../image/registry/hosts.ts';
 import { type Account, login, logout } from '../image/registry/login.ts';
-import { type Pulled, pull } from '../image/registry/pull.ts';
-import { type Pushed, push } from '../image/registry/push.ts';
+import { pull } from '../image/registry/pull.ts';
+import { push } from '../image/registry/push.ts';
 import { defaultRetry } from '../image/registry/retry.ts';
 import { ImageStore } from '../image/store.ts';
 import { helperPath } from '../kernel/helper.ts';
@@ -29,26 +35,40 @@ export type TransferRequest = RegistryRequest & {
   readonly onEvent: OnTransfer;
 };
 
+/** For the command line, which knows no image. */
+export type RegistryEvent = TransferEvent;
+export type RegistryBlobState = BlobState;
+
+export type PulledImage = {
+  readonly name: string;
+  /** Of what the name stands for in the registry: an index, or the manifest. */
+  readonly digest: Digest;
+  readonly manifest: Digest;
+  /** What Docker calls the image's id. */
+  readonly id: Digest;
+  readonly isNew: boolean;
+};
+
 const STALL_S = 30;
 
 /** @throws NslabError REGISTRY_*, IMAGE_*, INTERRUPTED */
 export async function pullImage(
   request: TransferRequest & { readonly platform?: string | undefined },
-): Promise<Pulled> {
+): Promise<PulledImage> {
   const { name, onEvent, platform } = request;
-  const parsed = platform === undefined ? undefined : parsePlatform(platform);
-  if (parsed !== undefined && !parsed.ok)
-    throw new NslabError('USAGE', `--platform ${JSON.stringify(platform)} ${parsed.error}`);
-  return await pull(referenceOf(name), {
+  const { reference, digest, manifest, id, isNew } = await pull(mustReference(name), {
     ...(await connectionOf(request)),
     store: openStore(),
     platform: parsed?.value,
     onEvent,
   });
+  return { name: fullName(reference), digest, manifest, id, isNew };
 }
 
 /** @throws NslabError REGISTRY_*, IMAGE_*, INTERRUPTED */
-export async function pushImage(request: TransferRequest): Promise<Pushed> {
+export async function pushImage(
+  request: TransferRequest,
+): Promise<{ readonly name: string; readonly digest: Digest }> {
   const { name, onEvent } = request;
   const reference = referenceOf(name);
   const store = openStore();
@@ -57,8 +77,12 @@ export async function pushImage(request: TransferRequest): Promise<Pushed> {
     throw new NslabError('IMAGE_UNKNOWN', `there is no image ${name}`, {
       hint: 'nslab image ls lists those there are, nslab image tag gives one another name',
     });
-  }
-  return await push(reference, named.manifest, { ...(await connectionOf(request)), store, onEvent });
+  const { digest } = await push(named.reference, manifest, {
+    ...(await connectionOf(request)),
+    store,
+    onEvent,
+  });
+  return { name: fullName(named.reference), digest };
 }
 
 /** Returns where the password is kept. @throws NslabError REGISTRY_* */
