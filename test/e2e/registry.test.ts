@@ -19,7 +19,7 @@ import {
   skopeo,
   startRegistry,
 } from '../support/docker-registry.ts';
-import { nslab, nslabOk, run, startNslab } from '../support/nslab.ts';
+import { nslab, nslabOk, startNslab } from '../support/nslab.ts';
 import { makeImage, sha256, TestRegistry } from '../support/registry-server.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
 
@@ -38,7 +38,12 @@ function homeOf(name: string): NodeJS.ProcessEnv {
   const home = join(folder, name);
   mkdirSync(home, { recursive: true });
   const { REGISTRY_AUTH_FILE: _, DOCKER_CONFIG: __, ...environment } = process.env;
-  return { ...environment, HOME: home, XDG_RUNTIME_DIR: join(home, 'run'), XDG_CONFIG_HOME: join(home, '.config') };
+  return {
+    ...environment,
+    HOME: home,
+    XDG_RUNTIME_DIR: join(home, 'run'),
+    XDG_CONFIG_HOME: join(home, '.config'),
+  };
 }
 
 type Event = Readonly<Record<string, unknown>>;
@@ -58,7 +63,7 @@ function mine(name: string): string {
 
 const files = [
   { 'bin/busybox': readFileSync('/bin/busybox'), 'etc/motd': 'first\n' },
-  { 'etc/motd': 'second\n', 'big': noise(3 << 20) },
+  { 'etc/motd': 'second\n', big: noise(3 << 20) },
   { 'etc/name': 'third\n' },
 ];
 
@@ -76,7 +81,10 @@ test('what skopeo pushed is pulled, pushed on, and pulled by skopeo and podman, 
   assert.equal(refused.status, 5, refused.stderr);
   assert.match(refused.stderr, /REGISTRY_UNAUTHORIZED.*\n.*nslab login/);
   const login = (password: string) =>
-    nslab(['login', registry.host, '-u', account.username, '--password-stdin'], { env, input: `${password}\n` });
+    nslab(['login', registry.host, '-u', account.username, '--password-stdin'], {
+      env,
+      input: `${password}\n`,
+    });
   const wrong = login('wrong-s3cret');
   assert.match(wrong.stderr, /REGISTRY_UNAUTHORIZED/);
   assert.ok(!wrong.stderr.includes('wrong-s3cret'));
@@ -85,7 +93,9 @@ test('what skopeo pushed is pulled, pushed on, and pulled by skopeo and podman, 
   assert.equal(statSync(kept).mode & 0o777, 0o600);
 
   assert.equal(nslabOk(['pull', '-q', source], { env }), `${source}\n`);
-  const [row] = (JSON.parse(nslabOk(['image', 'ls', '--json'])) as Event[]).filter((one) => one['name'] === source);
+  const [row] = (JSON.parse(nslabOk(['image', 'ls', '--json'])) as Event[]).filter(
+    (one) => one['name'] === source,
+  );
   assert.equal(row?.['digest'], digest);
   const again = events(nslabOk(['pull', '--json', source], { env })).at(-1);
   assert.deepEqual([again?.['type'], again?.['isNew'], again?.['digest']], ['pulled', false, digest]);
@@ -100,7 +110,15 @@ test('what skopeo pushed is pulled, pushed on, and pulled by skopeo and podman, 
   const authfile = ['--authfile', kept];
   assert.equal(remoteDigest(target, ...authfile), digest);
   const layout = join(folder, 'layout');
-  skopeo('copy', '-q', '--src-tls-verify=false', '--src-authfile', kept, `docker://${target}`, `dir:${layout}`);
+  skopeo(
+    'copy',
+    '-q',
+    '--src-tls-verify=false',
+    '--src-authfile',
+    kept,
+    `docker://${target}`,
+    `dir:${layout}`,
+  );
   assert.equal(sha256(readFileSync(join(layout, 'manifest.json'))), digest);
   assert.equal(podmanFile(target, 'etc/motd', authfile), 'second\n');
 
@@ -112,10 +130,14 @@ test('what skopeo pushed is pulled, pushed on, and pulled by skopeo and podman, 
 function podmanFile(name: string, path: string, options: readonly string[]): string {
   const root = mkdtempSync(join(folder, 'podman-'));
   const podman = (...words: string[]) =>
-    execFileSync('podman', ['--root', join(root, 'r'), '--runroot', join(root, 'run'), '--storage-driver', 'vfs', ...words], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    execFileSync(
+      'podman',
+      ['--root', join(root, 'r'), '--runroot', join(root, 'run'), '--storage-driver', 'vfs', ...words],
+      {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
   podman('pull', '-q', '--tls-verify=false', ...options, name);
   const mounted = podman('image', 'mount', name).trim();
   const content = readFileSync(join(mounted, path), 'utf8');
@@ -142,7 +164,7 @@ test('a layer of more than one chunk is pushed to the registry', async (t) => {
   await withImage(archive, name);
   const pushed = events(nslabOk(['push', '--json', name])).at(-1);
   assert.equal(remoteDigest(name), pushed?.['digest']);
-  assert.match(registry.log(), /"?http.request.method"?[=:]"?PATCH/);
+  assert.match(registry.log(), /"PATCH \/v2\/big\/blobs\/uploads\//);
   skopeo('copy', '-q', '--src-tls-verify=false', `docker://${name}`, `dir:${join(folder, 'big')}`);
 });
 
@@ -178,7 +200,9 @@ test('a registry with certificates of its own is believed with its authority alo
 
 /** The manifest of an image in the store. */
 function blobOf(name: string): string {
-  const [row] = (JSON.parse(nslabOk(['image', 'ls', '--json'])) as Event[]).filter((one) => one['name'] === name);
+  const [row] = (JSON.parse(nslabOk(['image', 'ls', '--json'])) as Event[]).filter(
+    (one) => one['name'] === name,
+  );
   return join(IMAGES, 'blobs/sha256', String(row?.['digest']).slice('sha256:'.length));
 }
 
@@ -190,9 +214,19 @@ test('of an index the image for the platform is pulled', async (t) => {
   for (const architecture of ['amd64', 'arm64']) {
     const archive = makeArchive(folder, { layers: [{ arch: architecture }], architecture });
     const one = `${registry.host}/multi:${architecture}`;
-    skopeo('copy', '-q', '--dest-tls-verify=false', '-f', 'oci', `docker-archive:${archive}`, `docker://${one}`);
+    skopeo(
+      'copy',
+      '-q',
+      '--dest-tls-verify=false',
+      '-f',
+      'oci',
+      `docker-archive:${archive}`,
+      `docker://${one}`,
+    );
     const raw = skopeo('inspect', '--raw', '--tls-verify=false', `docker://${one}`);
-    const { mediaType = 'application/vnd.oci.image.manifest.v1+json' } = JSON.parse(raw) as { mediaType?: string };
+    const { mediaType = 'application/vnd.oci.image.manifest.v1+json' } = JSON.parse(raw) as {
+      mediaType?: string;
+    };
     entries.push({
       mediaType,
       digest: sha256(raw),
@@ -220,7 +254,12 @@ test('a registry with a token server is spoken to with its tokens', async (t) =>
   const signer = makeAuthority(folder, 'tokens');
   await using tokens = await startTokens(signer);
   const { certFile } = signer;
-  const token = { realm: tokens.realm, service: 'registry of a test', issuer: 'issuer of a test', rootcertbundle: certFile };
+  const token = {
+    realm: tokens.realm,
+    service: 'registry of a test',
+    issuer: 'issuer of a test',
+    rootcertbundle: certFile,
+  };
   await using registry = await startRegistry({ token });
   const env = homeOf('token');
   const name = mine(`${registry.host}/team/token:1`);
@@ -271,7 +310,13 @@ async function startTokens(signer: ReturnType<typeof makeAuthority>) {
       return { type, name, actions: actions.split(',').filter((action) => known || action === 'pull') };
     });
     const now = Math.floor(Date.now() / 1000);
-    const claims = { iss: 'issuer of a test', sub: '', aud: url.searchParams.get('service'), jti: 'x', access };
+    const claims = {
+      iss: 'issuer of a test',
+      sub: '',
+      aud: url.searchParams.get('service'),
+      jti: 'x',
+      access,
+    };
     const body = `${part({ typ: 'JWT', alg: 'ES256', x5c })}.${part({ ...claims, iat: now, nbf: now - 5, exp: now + 300 })}`;
     const signature = createSign('sha256').update(body).sign({ key, dsaEncoding: 'ieee-p1363' });
     response.end(JSON.stringify({ token: `${body}.${signature.toString('base64url')}`, expires_in: 300 }));
@@ -336,31 +381,32 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
       [`bytes=${1 << 20}-`],
     );
     assert.equal(existsSync(part), false);
-    run(['true']);
   });
 }
 
 test('a layer that unpacks to very much more than it is stops, and nothing of it stays', async (t) => {
   if (skipUnlessRoot(t, 'e2e')) return;
-  await using registry = await startRegistry();
-  const name = `${registry.host}/bomb:1`;
-  // Two gigabytes of nothing in two megabytes.
-  const archive = makeArchive(folder, { layers: [{ nothing: '' }] });
-  void archive;
   const work = mkdtempSync(join(folder, 'bomb-'));
-  execFileSync('sh', ['-ec', 'truncate -s 2G nothing; tar -cf - nothing | gzip -1 > layer.tar.gz'], { cwd: work });
+  // The beginning of two gigabytes of nothing: what is announced is enough to stop at.
+  const script = 'truncate -s 2G nothing; tar -cf - nothing | head -c 1000000 | gzip > layer.tar.gz';
+  execFileSync('sh', ['-ec', script], { cwd: work, stdio: ['ignore', 'ignore', 'ignore'] });
   const layer = readFileSync(join(work, 'layer.tar.gz'));
   await using bomb = await TestRegistry.start();
   const image = makeImage({ layers: [10] });
   const config = Buffer.from(
-    JSON.stringify({ os: 'linux', architecture: 'amd64', rootfs: { type: 'layers', diff_ids: [sha256('x')] } }),
+    JSON.stringify({
+      os: 'linux',
+      architecture: 'amd64',
+      rootfs: { type: 'layers', diff_ids: [sha256('x')] },
+    }),
   );
   const document = JSON.parse(image.manifest.toString());
   document.config = { ...document.config, digest: sha256(config), size: config.length };
   document.layers = [{ ...document.layers[0], digest: sha256(layer), size: layer.length }];
   bomb.blobs.set(sha256(config), config).set(sha256(layer), layer);
   bomb.addManifest('bomb', '1', { bytes: Buffer.from(JSON.stringify(document)), type: image.mediaType });
-  const { status, stderr } = await nslabAsync(['pull', `${bomb.host}/bomb:1`]);
+  const name = `${bomb.host}/bomb:1`;
+  const { status, stderr } = await nslabAsync(['pull', name]);
   assert.equal(status, 7, stderr);
   assert.match(stderr, /IMAGE_LAYER/);
   assert.ok(!nslabOk(['image', 'ls']).includes(name));

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,21 +74,17 @@ export async function startRegistry(config: RegistryConfig = {}): Promise<Docker
     ...(Object.keys(auth).length === 0 ? {} : { auth }),
   });
   writeFileSync(join(folder, 'config.yml'), text);
+  const log = openSync(join(folder, 'log'), 'a');
   const server = spawn('docker-registry', ['serve', join(folder, 'config.yml')], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', log, log],
   });
-  let log = '';
-  for (const stream of [server.stdout, server.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      log += chunk;
-    });
-  }
+  closeSync(log);
   const ended = new Promise<void>((resolve) => server.on('close', () => resolve()));
   await untilListening(port, server);
   return {
     host: `127.0.0.1:${port}`,
     folder,
-    log: () => log,
+    log: () => readFileSync(join(folder, 'log'), 'utf8'),
     async [Symbol.asyncDispose]() {
       server.kill('SIGKILL');
       await ended;
@@ -101,11 +97,20 @@ export type Skopeo = (...words: readonly string[]) => string;
 
 /** skopeo that trusts what a test trusts. */
 export const skopeo: Skopeo = (...words) =>
-  execFileSync('skopeo', ['--insecure-policy', ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  execFileSync('skopeo', ['--insecure-policy', ...words], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 
 /** The digest of what a registry has under a name. */
 export function remoteDigest(name: string, ...options: readonly string[]): string {
-  const raw = execFileSync('skopeo', ['inspect', '--raw', '--tls-verify=false', ...options, `docker://${name}`]);
+  const raw = execFileSync('skopeo', [
+    'inspect',
+    '--raw',
+    '--tls-verify=false',
+    ...options,
+    `docker://${name}`,
+  ]);
   return `sha256:${createHash('sha256').update(raw).digest('hex')}`;
 }
 
@@ -123,7 +128,7 @@ export function makeArchive(folder: string, { layers, architecture = 'amd64' }: 
     const root = join(work, `root${i}`);
     for (const [path, content] of Object.entries(files)) {
       mkdirSync(join(root, path, '..'), { recursive: true });
-      writeFileSync(join(root, path), content);
+      writeFileSync(join(root, path), content, { mode: 0o755 });
     }
     execFileSync('tar', ['-C', root, '--owner=0', '--group=0', '-cf', join(work, `layer${i}.tar`), '.']);
     return `layer${i}.tar`;
@@ -133,13 +138,19 @@ export function makeArchive(folder: string, { layers, architecture = 'amd64' }: 
       architecture,
       os: 'linux',
       config: { Env: ['PATH=/bin'], Cmd: ['/bin/sh'] },
-      rootfs: { type: 'layers', diff_ids: names.map((name) => `sha256:${sha(readFileSync(join(work, name)))}`) },
+      rootfs: {
+        type: 'layers',
+        diff_ids: names.map((name) => `sha256:${sha(readFileSync(join(work, name)))}`),
+      },
       history: names.map((name) => ({ created_by: `tar ${name}` })),
     }),
   );
   const configName = `${sha(config)}.json`;
   writeFileSync(join(work, configName), config);
-  writeFileSync(join(work, 'manifest.json'), JSON.stringify([{ Config: configName, RepoTags: ['a:1'], Layers: names }]));
+  writeFileSync(
+    join(work, 'manifest.json'),
+    JSON.stringify([{ Config: configName, RepoTags: ['a:1'], Layers: names }]),
+  );
   const archive = join(work, 'archive.tar');
   execFileSync('tar', ['-C', work, '-cf', archive, 'manifest.json', configName, ...names]);
   return archive;
