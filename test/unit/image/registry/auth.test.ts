@@ -226,7 +226,7 @@ test('an identity token is exchanged at the token server by POST', async () => {
   assert.equal(new URLSearchParams(form).get('scope'), 'repository:x:pull');
 });
 
-test('several scopes are asked for one by one', async () => {
+test('several scopes are asked for one by one, and a token is renewed only by whom it failed', async () => {
   await using server = await TestRegistry.start();
   server.intercept = (_request, response) => {
     response.end('{"token":"t"}');
@@ -246,6 +246,13 @@ test('several scopes are asked for one by one', async () => {
   assert.equal(await authorizer.header(signal), 'Bearer t');
   const asked = new URL(server.asked[0]?.path ?? '', 'http://x').searchParams.getAll('scope');
   assert.deepEqual(asked, ['repository:a:pull,push', 'repository:b:pull', 'repository:c:pull']);
+  // A request with an older token comes back refused: the newer one is not thrown away for that.
+  assert.equal(await authorizer.refused(parseChallenges([challenge]), 'Bearer older'), true);
+  assert.equal(await authorizer.header(signal), 'Bearer t');
+  assert.equal(server.asked.length, 1);
+  assert.equal(await authorizer.refused(parseChallenges([challenge]), 'Bearer t'), true);
+  await authorizer.header(signal);
+  assert.equal(server.asked.length, 2);
   http.close();
 });
 
