@@ -352,7 +352,7 @@ test('silence is not waited for for ever', async () => {
     }),
   );
   const { store, name, registry, path } = scene;
-  await pullFrom(store, name);
+  await pullFrom(store, name, { stallMs: 400 });
   assert.equal(registry.askedFor(path).length, 3);
 });
 
