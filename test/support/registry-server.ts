@@ -280,9 +280,12 @@ function sendBlob(request: IncomingMessage, response: ServerResponse, bytes: Buf
   response.end(request.method === 'HEAD' || start >= bytes.length ? undefined : bytes.subarray(start));
 }
 
-/** Says how long the body is, sends only the beginning, and breaks the connection. */
+/**
+ * Says how long the body is, sends only the beginning, and breaks the connection, when whoever asked has had time to take what came:
+ * Node throws away what is not taken by then.
+ */
 export function sendCut(response: ServerResponse, bytes: Buffer, sent: number): true {
   response.writeHead(200, { 'content-length': bytes.length });
-  response.write(bytes.subarray(0, sent), () => setTimeout(() => response.destroy(), 20));
+  response.write(bytes.subarray(0, sent), () => setTimeout(() => response.destroy(), 250));
   return true;
 }

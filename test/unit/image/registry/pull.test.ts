@@ -249,7 +249,7 @@ test('tries that bring something do not count against the server', async () => {
         'content-length': layer.length - start,
         'content-range': `bytes ${start}-${layer.length - 1}/${layer.length}`,
       });
-      response.write(layer.subarray(start, end), () => setTimeout(() => response.destroy(), 20));
+      response.write(layer.subarray(start, end), () => setTimeout(() => response.destroy(), 100));
       return true;
     }),
   );
