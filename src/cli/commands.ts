@@ -2,8 +2,10 @@
 // pays for another.
 
 import type { Argv, CommandModule } from 'yargs';
+import { fileArgument } from './file-argument.ts';
+import { imageCommand } from './image-commands.ts';
 import { loginCommands, transferCommands } from './registry-commands.ts';
-import { runOptions } from './run-words.ts';
+import { createOptions, limitOptions, runOptions } from './run-words.ts';
 
 const json = { type: 'boolean', default: false, describe: 'print JSON' } as const;
 const prefix = {
@@ -428,8 +430,32 @@ export const commands: CommandModule[] = [
       container(y).option('json', json).example('$0 changes web', 'A added, C changed, D deleted'),
     handler: (args) => choose(async () => (await import('./commands/changes.ts')).run(args as never)),
   },
+  imageCommand(choose),
   ...transferCommands(choose),
   ...loginCommands(choose),
+  {
+    command: 'commit <node> <name>',
+    describe: 'make an image of a container and what it has changed',
+    builder: commit,
+    handler: (args) => choose(async () => (await import('./commands/copy.ts')).commit(args as never)),
+  },
+  {
+    command: 'cp <source> <target>',
+    describe: 'copy files into or out of a container',
+    builder: copy,
+    handler: (args) => choose(async () => (await import('./commands/copy.ts')).copy(args as never)),
+  },
+  {
+    command: 'export <node>',
+    describe: 'write all files of a container as a tar',
+    builder: (y: Argv) =>
+      container(y).option('output', {
+        alias: 'o',
+        type: 'string',
+        describe: 'file; standard output by default',
+      }),
+    handler: (args) => choose(async () => (await import('./commands/copy.ts')).exportFiles(args as never)),
+  },
   {
     command: 'ls',
     aliases: ['list'],

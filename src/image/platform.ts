@@ -1,114 +1,114 @@
-// Which image of an index is meant, as Docker chooses: containerd's platforms package (compare.go, database.go). A processor runs the
-// programs of some others as well, best ones first. Pure, but for what hostPlatform() asks.
+// Platforms, OS/ARCHITECTURE[/VARIANT] in Go's words (image-spec image-index.md, "Platform Variants"), and the choice among those of
+// an index as Docker makes it: containerd's platforms package (compare.go, database.go). Pure but for what this machine is.
 
-import { arch } from 'node:process';
+import { arch } from 'node:os';
 import { NslabError } from '../base/error.ts';
 import { err, ok, type Result } from '../base/result.ts';
-import type { Index, IndexEntry, Platform } from './manifest.ts';
+import type { IndexEntry, Platform } from './manifest.ts';
 
-/** What is compared of one. */
-export type PlatformName = Pick<Platform, 'os' | 'architecture' | 'variant'>;
-
-const architectures: Readonly<Record<string, PlatformName>> = {
-  x86_64: { os: 'linux', architecture: 'amd64' },
-  'x86-64': { os: 'linux', architecture: 'amd64' },
-  x64: { os: 'linux', architecture: 'amd64' },
-  i386: { os: 'linux', architecture: '386' },
-  ia32: { os: 'linux', architecture: '386' },
-  aarch64: { os: 'linux', architecture: 'arm64' },
-  armhf: { os: 'linux', architecture: 'arm', variant: 'v7' },
-  armel: { os: 'linux', architecture: 'arm', variant: 'v6' },
+const architectures: Readonly<Record<string, string>> = {
+  x64: 'amd64',
+  ia32: '386',
+  arm64: 'arm64',
+  arm: 'arm',
+  ppc64: 'ppc64le',
+  riscv64: 'riscv64',
+  s390x: 's390x',
+  loong64: 'loong64',
 };
 
-/** This machine's. */
-export function hostPlatform(): PlatformName {
-  const names: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', mipsel: 'mipsle' };
-  return normalized({ os: 'linux', architecture: names[arch] ?? arch });
+/** Names that people write, with the variant that they mean. */
+const aliases: Readonly<Record<string, readonly [string, string?]>> = {
+  x86_64: ['amd64'],
+  'x86-64': ['amd64'],
+  aarch64: ['arm64'],
+  i386: ['386'],
+  armhf: ['arm', 'v7'],
+  armel: ['arm', 'v6'],
+};
+
+export function hostPlatform(): Platform {
+  const name = arch();
+  return { os: 'linux', architecture: architectures[name] ?? name };
 }
 
-/** `linux/arm64`, `linux/arm/v7`, `arm64`. The error is a half sentence that follows the text. */
-export function parsePlatform(text: string): Result<PlatformName> {
+/** `linux/arm64/v8`, `linux/amd64`, `arm64`. The error is a half sentence that follows the text. */
+export function parsePlatform(text: string): Result<Platform> {
   const parts = text.toLowerCase().split('/');
-  if (parts.length > 3 || !parts.every((part) => /^[a-z0-9_.-]+$/.test(part)))
-    return err('is not OS/ARCHITECTURE[/VARIANT], as linux/arm64');
-  if (parts.length === 1) return ok(normalized({ os: 'linux', architecture: text.toLowerCase() }));
-  const [os = '', architecture = '', variant] = parts;
-  return ok(normalized({ os, architecture, ...(variant === undefined ? {} : { variant }) }));
+  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part)))
+    return err('is not OS/ARCHITECTURE[/VARIANT], as linux/arm64/v8');
+  const [os = 'linux', machine = '', said] = parts.length === 1 ? ['linux', ...parts] : parts;
+  const [architecture, meant] = aliases[machine] ?? [machine];
+  const variant = said ?? meant;
+  return ok({ os, architecture, ...(variant === undefined ? {} : { variant }) });
 }
 
-/** `linux/arm/v7`. */
-export function platformText({ os, architecture, variant }: PlatformName): string {
-  return [os, architecture, variant].filter((part) => part !== undefined && part !== '').join('/');
+export function platformText({ os, architecture, variant }: Platform): string {
+  return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/');
 }
 
-/** One spelling for what has several. */
-function normalized({ os, architecture, variant }: PlatformName): PlatformName {
-  const known = architectures[architecture];
-  const name = known?.architecture ?? architecture;
-  const given = variant ?? known?.variant ?? '';
-  const level = /^[0-9]+$/.test(given) ? `v${given}` : given;
-  const usual: Readonly<Record<string, string>> = { arm64: 'v8', amd64: 'v1' };
-  if (level === usual[name]) return { os, architecture: name };
-  if (name === 'arm' && level === '') return { os, architecture: name, variant: 'v7' };
-  return { os, architecture: name, ...(level === '' ? {} : { variant: level }) };
+/** What an image without a variant is for. */
+const usualLevels: Readonly<Record<string, number>> = { arm64: 8, amd64: 1, arm: 7 };
+
+/** `linux/arm64/v8` and `linux/arm64` are the same text. */
+function keyOf({ os, architecture, variant }: Platform): string {
+  const [name, meant] = aliases[architecture] ?? [architecture];
+  return key(os, name, variant || meant);
 }
 
-/** What runs on that platform, the best first. */
-function acceptable(platform: PlatformName): PlatformName[] {
-  const { os, architecture, variant } = normalized(platform);
-  const level = Number(variant?.slice(1) ?? Number.NaN);
-  const down = (name: string, from: number, to: number): PlatformName[] =>
-    Array.from({ length: Math.max(0, from - to + 1) }, (_, i) =>
-      normalized({ os, architecture: name, variant: `v${from - i}` }),
-    );
-  const self: PlatformName = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+function key(os: string, architecture: string, variant: string | undefined): string {
+  const level = variant ?? usualLevels[architecture] ?? '';
+  return `${os}/${architecture}/${String(level).replace(/^v(?=[0-9])/, '')}`;
+}
+
+/** What runs on a platform, the best first: its own variant, earlier ones, and the 32-bit processors that are in it. */
+function runningOn(platform: Platform): readonly string[] {
+  const own = keyOf(platform);
+  const { os } = platform;
+  const [, architecture = '', text = ''] = /^[^/]*\/([^/]*)\/(.*)$/.exec(own) ?? [];
+  const level = Number(text);
+  const down = (name: string, from: number, to: number): string[] =>
+    Array.from({ length: Math.max(0, from - to + 1) }, (_, i) => key(os, name, `${from - i}`));
   switch (architecture) {
     case 'amd64':
-      return [...(level > 1 ? down('amd64', level, 1) : [self]), { os, architecture: '386' }];
+      return [own, ...down('amd64', level - 1, 1), key(os, '386', undefined)];
     case 'arm64':
-      // v9 runs v8; 64-bit ones run 32-bit programs.
-      return [...(level > 8 ? down('arm64', level, 8) : [self]), ...down('arm', 8, 5)];
+      return level >= 8 ? [own, ...down('arm64', level - 1, 8), ...down('arm', 8, 5)] : [own];
     case 'arm':
-      return level > 5 ? down('arm', level, 5) : [self];
+      return [own, ...down('arm', level - 1, 5)];
     default:
-      return [self];
+      return [own];
   }
 }
 
-function same(a: PlatformName, b: PlatformName): boolean {
-  return a.os === b.os && a.architecture === b.architecture && a.variant === b.variant;
+/** Whether a program for `has` runs where `wanted` is asked for. */
+export function suits(has: Platform, wanted: Platform): boolean {
+  return runningOn(wanted).includes(keyOf(has));
 }
 
-/** Whether programs of one platform run on the other. */
-export function runsOn(image: PlatformName, platform: PlatformName): boolean {
-  return acceptable(platform).some((one) => same(one, normalized(image)));
+/** buildkit puts notes about an image beside it, as images for unknown/unknown. */
+function isAttestation({ platform, annotations }: IndexEntry): boolean {
+  return platform?.os === 'unknown' || annotations?.['vnd.docker.reference.type'] !== undefined;
 }
 
 /**
- * The entry for a platform: the best one, and of several that are as good the first.
+ * The entry of an index that is for the platform, the machine's own by default: the best one, and of several that are as good the
+ * first. One that is for no platform in particular comes last.
  * @throws NslabError IMAGE_PLATFORM
  */
-export function chooseEntry(index: Index, platform: PlatformName, name: string): IndexEntry {
-  const images = index.manifests.filter((entry) => !isAttestation(entry));
-  for (const wanted of acceptable(platform)) {
-    const found = images.find(
-      (entry) =>
-        entry.platform !== undefined && entry.platform !== null && same(normalized(entry.platform), wanted),
-    );
+export function chooseEntry(
+  entries: readonly IndexEntry[],
+  { what, wanted = hostPlatform() }: { readonly what: string; readonly wanted?: Platform | undefined },
+): IndexEntry {
+  const images = entries.filter((entry) => !isAttestation(entry));
+  for (const name of runningOn(wanted)) {
+    const found = images.find(({ platform }) => platform && keyOf(platform) === name);
     if (found !== undefined) return found;
   }
-  // An index of one image need not say what it is for.
-  const [only, ...others] = images;
-  if (only !== undefined && others.length === 0 && (only.platform ?? undefined) === undefined) return only;
-  const there = [
-    ...new Set(images.map((entry) => (entry.platform ? platformText(entry.platform) : 'unnamed'))),
-  ];
-  throw new NslabError('IMAGE_PLATFORM', `${name} has no image for ${platformText(platform)}`, {
-    hint: there.length === 0 ? 'it has none at all' : `it has ${there.slice(0, 20).join(', ')}`,
+  const general = images.find(({ platform }) => !platform);
+  if (general !== undefined) return general;
+  const known = [...new Set(images.flatMap(({ platform }) => (platform ? [platformText(platform)] : [])))];
+  throw new NslabError('IMAGE_PLATFORM', `${what} is not there for ${platformText(wanted)}`, {
+    hint: known.length === 0 ? undefined : `it is there for ${known.slice(0, 20).join(', ')}: --platform`,
   });
-}
-
-/** buildkit puts notes about an image beside it, as images for `unknown/unknown`. */
-function isAttestation({ platform, annotations }: IndexEntry): boolean {
-  return platform?.os === 'unknown' || annotations?.['vnd.docker.reference.type'] !== undefined;
 }

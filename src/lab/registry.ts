@@ -16,8 +16,8 @@ import { type Account, login, logout } from '../image/registry/login.ts';
 import { pull } from '../image/registry/pull.ts';
 import { push } from '../image/registry/push.ts';
 import { defaultRetry } from '../image/registry/retry.ts';
-import { ImageStore } from '../image/store.ts';
-import { helperPath } from '../kernel/helper.ts';
+import { platformOption } from './image-archives.ts';
+import { openStore } from './images.ts';
 
 export type RegistryRequest = {
   readonly insecure?: boolean | undefined;
@@ -59,7 +59,7 @@ export async function pullImage(
   const { reference, digest, manifest, id, isNew } = await pull(mustReference(name), {
     ...(await connectionOf(request)),
     store: openStore(),
-    platform: parsed?.value,
+    platform: platformOption(platform),
     onEvent,
   });
   return { name: fullName(reference), digest, manifest, id, isNew };
@@ -70,12 +70,12 @@ export async function pushImage(
   request: TransferRequest,
 ): Promise<{ readonly name: string; readonly digest: Digest }> {
   const { name, onEvent } = request;
-  const reference = referenceOf(name);
   const store = openStore();
-  const named = store.references.get(reference);
-  if (named === undefined) {
-    throw new NslabError('IMAGE_UNKNOWN', `there is no image ${name}`, {
-      hint: 'nslab image ls lists those there are, nslab image tag gives one another name',
+  // Found by its name, so that it cannot be pushed under the one it does not have: `image tag` gives it that.
+  const { manifest, name: named } = findImage(store, name);
+  if (named === undefined)
+    throw new NslabError('IMAGE_REFERENCE', `push wants the name of an image, and ${name} is an id`, {
+      hint: 'nslab image tag gives it the name under which it is pushed',
     });
   const { digest } = await push(named.reference, manifest, {
     ...(await connectionOf(request)),
@@ -93,16 +93,6 @@ export async function loginTo(host: string, account: Account, request: RegistryR
 /** False when there was nothing to forget. @throws NslabError REGISTRY_CREDENTIALS */
 export async function logoutFrom(host: string): Promise<boolean> {
   return await logout(hostOf(host), process.env);
-}
-
-function openStore(): ImageStore {
-  return new ImageStore({ helper: helperPath() });
-}
-
-function referenceOf(name: string): Reference {
-  const parsed = parseReference(name);
-  if (parsed.ok) return parsed.value;
-  throw new NslabError('IMAGE_REFERENCE', `${JSON.stringify(name)} ${parsed.error}`);
 }
 
 /** What is after a slash is no part of it: docker's own address is https://index.docker.io/v1/. */

@@ -20,13 +20,13 @@ import type { Exchange } from './exchange.ts';
 import { asError, Fault } from './fault.ts';
 import { endpointsOf } from './hosts.ts';
 import { type Fetched, fetchDocument, type WantedDocument } from './manifests.ts';
-import { Slots, together } from './parallel.ts';
 import { retrying } from './retry.ts';
+import { Slots } from './slots.ts';
 
 export type PullOptions = ConnectionOptions & {
   readonly store: ImageStore;
   /** This machine's by default. */
-  readonly platform?: PlatformName | undefined;
+  readonly platform?: Platform | undefined;
   readonly onEvent: OnTransfer;
 };
 
@@ -177,7 +177,10 @@ class Pulling {
   async #chooseImage(top: Fetched): Promise<{ readonly manifest: Manifest; readonly fetched: Fetched }> {
     const { platform = hostPlatform() } = this.#options;
     if (top.document.kind === 'manifest') return { manifest: top.document.manifest, fetched: top };
-    const { digest, size } = chooseEntry(top.document.index, platform, this.#name);
+    const { digest, size } = chooseEntry(top.document.index.manifests, {
+      what: this.#name,
+      wanted: platform,
+    });
     const fetched = await this.#fetch({ reference: digest, digest, size, name: this.#name });
     // An index of indexes: the specification allows it, and no reader follows it.
     if (fetched.document.kind !== 'manifest')
@@ -201,8 +204,8 @@ class Pulling {
   }
 
   /** An image without an index comes as it is. Docker takes it too, and says so. */
-  #checkPlatform(image: PlatformName, asked: PlatformName | undefined): void {
-    if (runsOn(image, asked ?? hostPlatform())) return;
+  #checkPlatform(image: Platform, asked: Platform | undefined): void {
+    if (suits(image, asked ?? hostPlatform())) return;
     const text = `${this.#name} is for ${platformText(image)}`;
     if (asked !== undefined)
       throw new NslabError('IMAGE_PLATFORM', `${text}, and not for ${platformText(asked)}`);
@@ -217,26 +220,24 @@ class Pulling {
     const downloads = new Slots(DOWNLOADS);
     const unpackings = new Slots(UNPACKINGS);
     const blobs = unique(parts.map(({ descriptor }) => descriptor));
-    await together(
-      signal,
-      blobs.map((blob) => async (stop) => {
-        const { digest, size } = blob;
-        const tell = (state: BlobState): void => onEvent({ type: 'blob', digest, size, ...state });
-        const onProgress = (done: number): void => tell({ state: 'downloading', done });
-        const made = await downloads.run(() => this.#download(blob, stop, onProgress));
-        const mine = parts.filter(({ descriptor }) => descriptor.digest === digest);
-        const missing = mine.filter(({ chain }) => !store.layers.has(chain));
-        if (made) tell({ state: 'downloaded' });
-        await unpackings.run(async () => {
-          for (const { descriptor, diffId, parent } of missing) {
-            this.#isNew = true;
-            tell({ state: 'unpacking' });
-            await store.ensureLayer({ descriptor, diffId, parent, signal: stop });
-          }
-        });
-        tell({ state: made || missing.length > 0 ? 'complete' : 'there' });
-      }),
-    );
+    // All of them begin, and wait for a slot to go on.
+    await inParallel(blobs, { limit: blobs.length, signal }, async (blob, _index, stop) => {
+      const { digest, size } = blob;
+      const tell = (state: BlobState): void => onEvent({ type: 'blob', digest, size, ...state });
+      const onProgress = (done: number): void => tell({ state: 'downloading', done });
+      const made = await downloads.run(() => this.#download(blob, stop, onProgress));
+      const mine = parts.filter(({ descriptor }) => descriptor.digest === digest);
+      const missing = mine.filter(({ chain }) => !store.layers.has(chain));
+      if (made) tell({ state: 'downloaded' });
+      await unpackings.run(async () => {
+        for (const { descriptor, diffId, parent } of missing) {
+          this.#isNew = true;
+          tell({ state: 'unpacking' });
+          await store.ensureLayer({ descriptor, diffId, parent, signal: stop });
+        }
+      });
+      tell({ state: made || missing.length > 0 ? 'complete' : 'there' });
+    });
   }
 
   /** False when the store had it. */

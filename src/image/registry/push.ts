@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import { NslabError } from '../../base/error.ts';
 import type { Digest } from '../digest.ts';
 import { type Descriptor, MAX_MANIFEST, parseDocument } from '../manifest.ts';
+import { inParallel } from '../parallel.ts';
 import { fullName, type Reference } from '../reference.ts';
 import type { ImageStore } from '../store.ts';
 import { scopeOf } from './authorizer.ts';
@@ -18,7 +19,6 @@ import {
 import type { Exchange } from './exchange.ts';
 import { asError, Fault } from './fault.ts';
 import { upstreamOf } from './hosts.ts';
-import { Slots, together } from './parallel.ts';
 import { retrying } from './retry.ts';
 import { UPLOAD_CHUNK, uploadBlob } from './upload.ts';
 
@@ -74,15 +74,10 @@ async function pushAll(exchange: Exchange, pushing: Pushing, options: PushOption
   const layers = [...new Map(manifest.layers.map((one) => [one.digest, one])).values()];
   const host = exchange.endpoint.name;
   onEvent({ type: 'manifest', digest, host, blobs: layers });
-  const slots = new Slots(UPLOADS);
   // The first request finds out how to speak to the registry, and who we are for it; the others use what it found.
   await pushBlob(exchange, manifest.config, { ...options, mounts, signal, isLayer: false });
-  await together(
-    signal,
-    layers.map(
-      (layer) => (stop) =>
-        slots.run(() => pushBlob(exchange, layer, { ...options, mounts, signal: stop, isLayer: true })),
-    ),
+  await inParallel(layers, { limit: UPLOADS, signal }, (layer, _index, stop) =>
+    pushBlob(exchange, layer, { ...options, mounts, signal: stop, isLayer: true }),
   );
   const onRetry = (fault: Fault): void => onEvent({ type: 'note', text: fault.message });
   await retrying(retry, { signal, onRetry }, async () => {

@@ -1,68 +1,68 @@
-// The choice among the images of an index.
+// Platforms, and which image of an index is for one.
 
 import assert from 'node:assert/strict';
-import test from 'node:test';
-import type { IndexEntry, Platform } from '../../../src/image/manifest.ts';
-import { chooseEntry, parsePlatform, suits } from '../../../src/image/platform.ts';
+import { describe, it } from 'node:test';
+import type { IndexEntry } from '../../../src/image/manifest.ts';
+import { OCI_MANIFEST } from '../../../src/image/media-types.ts';
+import { chooseEntry, parsePlatform, platformText } from '../../../src/image/platform.ts';
 
-function platform(text: string): Platform {
+const entry = (text: string, size: number): IndexEntry => {
   const parsed = parsePlatform(text);
-  assert.ok(parsed.ok, text);
-  return parsed.value;
+  assert.ok(parsed.ok);
+  const digest = `sha256:${'0'.repeat(64)}` as IndexEntry['digest'];
+  return { mediaType: OCI_MANIFEST, digest, size, platform: parsed.value };
+};
+
+const all = [
+  'linux/arm/v5',
+  'linux/arm/v7',
+  'linux/arm64/v8',
+  'linux/amd64',
+  'unknown/unknown',
+  'linux/amd64/v3',
+].map(entry);
+
+function chosen(text: string, entries = all): string {
+  const wanted = parsePlatform(text);
+  assert.ok(wanted.ok);
+  const found = chooseEntry(entries, { what: 'web', wanted: wanted.value });
+  return found.platform ? platformText(found.platform) : 'any';
 }
 
-/** Which of the platforms is taken. */
-function choose(wanted: string, ...there: (string | null)[]): string | null | undefined {
-  const entries = there.map(
-    (text, i) => ({ size: i, ...(text === null ? {} : { platform: platform(text) }) }) as IndexEntry,
-  );
-  return there[chooseEntry(entries, { what: 'x', wanted: platform(wanted) }).size];
-}
+describe('a platform', () => {
+  it('is read in the ways in which people write it', () => {
+    for (const [text, full] of [
+      ['amd64', 'linux/amd64'],
+      ['x86_64', 'linux/amd64'],
+      ['linux/aarch64', 'linux/arm64'],
+      ['LINUX/ARM/V7', 'linux/arm/v7'],
+    ] as const) {
+      const parsed = parsePlatform(text);
+      assert.equal(parsed.ok && platformText(parsed.value), full);
+    }
+    for (const text of ['', 'a/b/c/d', 'linux/', 'linux/a b']) assert.ok(!parsePlatform(text).ok, text);
+  });
 
-test('the platform itself is taken, before all that would do', () => {
-  assert.equal(choose('linux/amd64', 'linux/arm64', 'linux/386', 'linux/amd64'), 'linux/amd64');
-  assert.equal(choose('linux/arm64', 'linux/arm/v7', 'linux/arm64/v8'), 'linux/arm64/v8');
-  assert.equal(choose('linux/arm64/v8', 'linux/arm64'), 'linux/arm64');
-  assert.equal(choose('linux/arm/v7', 'linux/arm/v5', 'linux/arm/v6', 'linux/arm'), 'linux/arm');
-});
+  it('is served by an image for the same or an earlier variant, the latest of them first', () => {
+    assert.equal(chosen('linux/arm/v7'), 'linux/arm/v7');
+    assert.equal(chosen('linux/arm/v6'), 'linux/arm/v5');
+    assert.equal(chosen('linux/arm64'), 'linux/arm64/v8');
+    assert.equal(chosen('linux/amd64'), 'linux/amd64');
+    assert.equal(chosen('linux/amd64/v4'), 'linux/amd64/v3');
+  });
 
-test('what a processor runs as well is taken where there is nothing better, the best first', () => {
-  assert.equal(choose('linux/arm/v7', 'linux/arm/v5', 'linux/arm/v6'), 'linux/arm/v6');
-  assert.equal(choose('linux/arm64', 'linux/arm/v6', 'linux/arm/v7'), 'linux/arm/v7');
-  assert.equal(choose('linux/amd64', 'linux/386'), 'linux/386');
-  assert.equal(choose('linux/amd64/v3', 'linux/amd64', 'linux/amd64/v2', 'linux/amd64/v4'), 'linux/amd64/v2');
-});
+  it('that nothing is there for is told with those that are', () => {
+    assert.throws(() => chosen('linux/s390x'), {
+      code: 'IMAGE_PLATFORM',
+      message: 'web is not there for linux/s390x',
+      hint: 'it is there for linux/arm/v5, linux/arm/v7, linux/arm64/v8, linux/amd64, linux/amd64/v3: --platform',
+    });
+    assert.throws(() => chosen('linux/arm64/v7'), { code: 'IMAGE_PLATFORM' });
+  });
 
-test('what it does not run is not taken', () => {
-  const not = [
-    ['linux/amd64', 'linux/amd64/v2'],
-    ['linux/arm/v6', 'linux/arm/v7'],
-    ['linux/386', 'linux/amd64'],
-    ['linux/amd64', 'windows/amd64'],
-    ['linux/arm64', 'linux/arm64/v9'],
-    ['linux/mips64le', 'linux/ppc64le'],
-  ] as const;
-  for (const [wanted, there] of not) {
-    assert.throws(() => choose(wanted, there), { code: 'IMAGE_PLATFORM' }, `${wanted} ${there}`);
-    assert.equal(suits(platform(there), platform(wanted)), false);
-  }
-});
-
-test('notes about images are never taken, and one for no platform is the last resort', () => {
-  assert.throws(() => choose('linux/amd64', 'unknown/unknown'), { code: 'IMAGE_PLATFORM' });
-  const note = {
-    annotations: { 'vnd.docker.reference.type': 'attestation-manifest' },
-    platform: platform('amd64'),
-  };
-  assert.throws(() => chooseEntry([note as unknown as IndexEntry], { what: 'x', wanted: platform('amd64') }));
-  assert.equal(choose('linux/amd64', null, 'linux/arm64'), null);
-  assert.equal(choose('linux/amd64', null, 'linux/amd64'), 'linux/amd64');
-});
-
-test('names that people write mean the same', () => {
-  for (const text of ['linux/x86_64', 'x86_64', 'LINUX/AMD64', 'linux/amd64/v1'])
-    assert.ok(suits(platform('amd64'), platform(text)), text);
-  assert.ok(suits(platform('linux/arm/v7'), platform('armhf')));
-  for (const text of ['', 'a/b/c/d', 'linux/', '/amd64', 'linux/a b'])
-    assert.equal(parsePlatform(text).ok, false, text);
+  it('may be missing, which suits all and is the last choice', () => {
+    const { platform: _, ...any } = entry('amd64', 1);
+    assert.equal(chosen('s390x', [any]), 'any');
+    assert.equal(chosen('amd64', [any, entry('amd64', 2)]), 'linux/amd64');
+  });
 });
