@@ -51,8 +51,3 @@ const layerTypes = new Set([
 export function isLayerType(type: string): boolean {
   return layerTypes.has(type);
 }
-
-/** A layer that its registry may not hand out: it lies elsewhere (`urls`). */
-export function isForeignLayerType(type: string): boolean {
-  return type.includes('.nondistributable.') || type.includes('.foreign.');
-}
