@@ -8,6 +8,12 @@ import { bracketed, type PublishedPort, portCount, portsMeet } from '../model/ne
 import type { HostProblem } from '../plan/check-host.ts';
 import { hostOf, networkSubnets } from './machine.ts';
 
+/** True where others may have what the lab wants. */
+export function publishes(lab: Lab): boolean {
+  const host = hostOf(lab);
+  return (host?.networks ?? host?.ports) !== undefined;
+}
+
 /** Everything that others have already: their ports, and subnets that no route shows yet. */
 export function checkPublished(lab: Lab, others: readonly Lab[], kernel: Kernel): HostProblem[] {
   const host = hostOf(lab);

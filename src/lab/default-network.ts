@@ -53,6 +53,7 @@ async function upDefault(kernel: Kernel): Promise<void> {
 /** The labs that have a wire to a network of this one. */
 export function usersOf(name: LabName): LabName[] {
   const bridges = new Set<string>((hostOf(readLab(name))?.networks ?? []).map(({ bridge }) => bridge));
+  if (bridges.size === 0) return [];
   return otherLabs(name)
     .filter((lab) => isPluggedInto(lab, bridges))
     .map((lab) => lab.name);
@@ -62,12 +63,17 @@ function isPluggedInto(lab: Lab, bridges: ReadonlySet<string>): boolean {
   return (hostOf(lab)?.interfaces ?? []).some(({ master }) => master !== undefined && bridges.has(master));
 }
 
+/** True when the network is there and nobody uses it. */
+export function isDefaultIdle(): boolean {
+  return readLab(DEFAULT_LAB)?.description === DESCRIPTION && usersOf(DEFAULT_LAB).length === 0;
+}
+
 /** Takes the network away when nobody uses it any more. Whoever works on it at the moment does so as well. */
 export function clearIdleDefault(kernel: Kernel): void {
-  if (readLab(DEFAULT_LAB)?.description !== DESCRIPTION) return;
+  if (!isDefaultIdle()) return;
   try {
     using _lock = lockLab(DEFAULT_LAB);
-    if (usersOf(DEFAULT_LAB).length === 0) clearLab({ lab: DEFAULT_LAB, kernel });
+    if (isDefaultIdle()) clearLab({ lab: DEFAULT_LAB, kernel });
   } catch (error) {
     if (!(error instanceof NslabError) || error.code !== 'LAB_LOCKED') throw error;
   }

@@ -23,7 +23,10 @@ export function chooseLabs(target: DownTarget): LabName[] {
   // A reboot empties /run; the files of its containers are still there.
   const left = labsOfFiles().filter((lab) => !labs.includes(lab));
   // Who is plugged into another's network goes before it.
-  if (target === 'all') return [...labs.sort((a, b) => usersOf(a).length - usersOf(b).length), ...left];
+  if (target === 'all') {
+    const users = new Map(labs.map((name) => [name, usersOf(name).length]));
+    return [...[...labs].sort((a, b) => (users.get(a) ?? 0) - (users.get(b) ?? 0)), ...left];
+  }
   if (target === 'only') {
     if (labs.length === 0) return left;
     if (labs.length === 1) return labs;

@@ -24,7 +24,7 @@ import {
   writeLab,
   writeRecord,
 } from '../state/store.ts';
-import { checkPublished } from './check-ports.ts';
+import { checkPublished, publishes } from './check-ports.ts';
 import { clearLab } from './clear.ts';
 import { digestLab } from './digest.ts';
 import { type ImagesForUse, useImages } from './image-use.ts';
@@ -144,7 +144,9 @@ function prepare(request: Prepared, digest: string, counts: Counts): Op[] {
   const { file, kernel, locate, solo, images } = request;
   using _host = lockHost();
   const lab = allocateIds(request.lab);
-  const found = [...checkHost(lab, kernel.observe()), ...checkPublished(lab, otherLabs(lab.name), kernel)];
+  // Who publishes nothing need not know the other labs.
+  const published = publishes(lab) ? checkPublished(lab, otherLabs(lab.name), kernel) : [];
+  const found = [...checkHost(lab, kernel.observe()), ...published];
   const problems = found.map(({ path, ...problem }): Problem => {
     return locate === undefined ? problem : { ...problem, where: locate(path) };
   });

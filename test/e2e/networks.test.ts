@@ -564,3 +564,30 @@ leavesNothing(
     });
   },
 );
+
+leavesNothing('killed at any step of run, down leaves neither the container nor the network', async () => {
+  const words = [
+    'run',
+    '-d',
+    '--rootfs',
+    'host',
+    '--init',
+    '--name',
+    'nt-rk',
+    '-p',
+    '18080:80',
+    '--',
+    'sleep',
+    'infinity',
+  ];
+  const before = await fingerprint();
+  for (let index = 0; ; index += 4) {
+    const env = { ...process.env, NSLAB_FAULT: `up:after:${index}` };
+    const { status, stderr } = nslab(words, { env });
+    nslabOk(['down', 'nt-rk']);
+    await assertUnchanged(before, `after op ${index} of run`);
+    if (status === 0) break;
+    assert.equal(status, 128 + 9, stderr);
+    assert.ok(index < 100);
+  }
+});

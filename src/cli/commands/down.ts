@@ -3,6 +3,7 @@
 import type { UndoEvent } from '../../apply/event.ts';
 import { parseFault } from '../../apply/fault.ts';
 import { NslabError } from '../../base/error.ts';
+import { clearIdleDefault, isDefaultIdle } from '../../lab/default-network.ts';
 import { chooseLabs, type DownTarget, downLab, downLabAndWait } from '../../lab/down.ts';
 import { assertRoot, openKernel } from '../../lab/kernel.ts';
 import { undoLine } from '../output/step.ts';
@@ -19,6 +20,8 @@ export async function run({ lab, all, wait, json, verbose }: Args): Promise<void
   if (labs.length === 0) {
     const what = lab === undefined ? 'no lab is up' : `lab ${lab} is not up`;
     say({ type: 'nothing', lab }, what);
+    // A `run` that was killed before its container had a record.
+    if (isDefaultIdle()) await withKernel(clearIdleDefault);
     return;
   }
   const kernel = await openKernel('down');
@@ -49,4 +52,13 @@ export async function run({ lab, all, wait, json, verbose }: Args): Promise<void
     kernel.close();
   }
   if (failures.length > 0) throw failures[0];
+}
+
+async function withKernel(body: (kernel: Awaited<ReturnType<typeof openKernel>>) => void): Promise<void> {
+  const kernel = await openKernel('down');
+  try {
+    body(kernel);
+  } finally {
+    kernel.close();
+  }
 }
