@@ -1,12 +1,11 @@
 // Removes from the store what nothing needs. Needed is what the names lead to and what containers run on; everything is counted anew
 // each time from those, so that no count can be wrong after a crash. The caller owns the store (ImageStore.own).
 
-import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { NslabError } from '../base/error.ts';
 import { type Digest, hexOf } from './digest.ts';
 import { storeError } from './failure.ts';
-import { uniqueName } from './files.ts';
 import type { ImageStore } from './store.ts';
 
 export type Garbage = {
@@ -38,7 +37,7 @@ export function collectGarbage(store: ImageStore, request: CollectRequest): Garb
       if (needed.layers.has(hexOf(chain))) continue;
       found.layers++;
       found.bytes += store.layers.info(chain)?.bytes ?? 0;
-      removeLayer(store, hexOf(chain));
+      store.layers.remove(chain);
     }
     removeUnfinished(store, request.unfinished);
     return found;
@@ -67,13 +66,6 @@ function findNeeded(store: ImageStore, used: readonly Digest[]): Needed {
   }
   for (const { index } of names) if (index !== undefined) blobs.add(hexOf(index));
   return { blobs, layers };
-}
-
-/** Out of sight first: a kill in the middle must not leave half a layer under its name. */
-function removeLayer(store: ImageStore, hex: string): void {
-  const beside = join(store.root, 'layers/tmp', uniqueName(hex));
-  renameSync(join(store.root, 'layers', hex), beside);
-  rmSync(beside, { recursive: true, force: true });
 }
 
 /** Nobody is at it: whoever adds shares the lock that is held here. */

@@ -1,6 +1,7 @@
 // Unpacked layers: layers/CHAIN/diff, in overlayfs' own form, each alone, so that any number of images share one. The helper unpacks
-// into a folder beside, chrooted; the digest of the tar is checked while it streams; the folder gets its name when it is whole and
-// on the disk.
+// into a folder beside, chrooted; the digest of the tar is checked while it streams; the folder gets its name when it is whole.
+// Writing out is done once for all layers of an image, when it gets its name (settle): until then a file in the layer has the boot
+// in which it was made, and after a power cut, which is another boot, the layer does not count.
 
 import { createHash } from 'node:crypto';
 import {
@@ -22,7 +23,7 @@ import { syncfs } from '../sys/libc.ts';
 import { unpacked } from './decompress.ts';
 import { chainId, type Digest, digestOfHex, hexOf } from './digest.ts';
 import { brokenError, storeError } from './failure.ts';
-import { ifThere, makeFolder, syncFolder, uniqueName } from './files.ts';
+import { ifThere, makeFolder, uniqueName } from './files.ts';
 import { runHelper } from './helper-run.ts';
 import { lockPath } from './lock.ts';
 
@@ -67,7 +68,21 @@ export class Layers {
   }
 
   has(chain: Digest): boolean {
-    return existsSync(this.diff(chain));
+    if (!existsSync(this.diff(chain))) return false;
+    const boot = ifThere(() => readFileSync(this.#unsettled(chain), 'utf8'));
+    return boot === undefined || boot === bootId();
+  }
+
+  #unsettled(chain: Digest): string {
+    return join(this.#folder, hexOf(chain), 'unsettled');
+  }
+
+  /** Has these layers on the disk when it returns. */
+  settle(chains: readonly Digest[]): void {
+    const fresh = chains.map((chain) => this.#unsettled(chain)).filter((path) => existsSync(path));
+    if (fresh.length === 0) return;
+    syncFiles(this.#folder);
+    for (const path of fresh) rmSync(path, { force: true });
   }
 
   info(chain: Digest): LayerInfo | undefined {
@@ -103,6 +118,16 @@ export class Layers {
     return { chain, made: true };
   }
 
+  /** Out of sight first: a kill in the middle must not leave half a layer under its name. */
+  remove(chain: Digest): void {
+    const beside = join(this.#unfinished, uniqueName(hexOf(chain)));
+    const gone = ifThere(() => {
+      renameSync(join(this.#folder, hexOf(chain)), beside);
+      return true;
+    });
+    if (gone === true) rmSync(beside, { recursive: true, force: true });
+  }
+
   async #make(chain: Digest, request: LayerRequest): Promise<void> {
     const beside = join(this.#unfinished, uniqueName(hexOf(chain)));
     const diff = join(beside, 'diff');
@@ -113,9 +138,9 @@ export class Layers {
       chmodSync(diff, 0o755);
       const info = await this.#unpack(diff, request);
       writeFileSync(join(beside, 'info'), JSON.stringify(info), { mode: 0o600 });
-      await syncFiles(beside);
+      writeFileSync(join(beside, 'unsettled'), bootId(), { mode: 0o600 });
+      this.remove(chain);
       renameSync(beside, join(this.#folder, hexOf(chain)));
-      syncFolder(this.#folder);
     } catch (error) {
       rmSync(beside, { recursive: true, force: true });
       throw error;
@@ -170,12 +195,16 @@ function infoOf(said: string): LayerInfo {
   return { bytes: Number(bytes ?? 0), entries: Number(entries ?? 0) };
 }
 
-/** All of a tree at once: fsync(2) of a hundred thousand small files takes minutes. */
-async function syncFiles(folder: string): Promise<void> {
+/** All of a file system at once: fsync(2) of a hundred thousand small files takes minutes. */
+function syncFiles(folder: string): void {
   const fd = openSync(folder, 'r');
   try {
-    await syncfs(fd);
+    syncfs(fd);
   } finally {
     closeSync(fd);
   }
+}
+
+function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

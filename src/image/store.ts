@@ -157,7 +157,8 @@ export class ImageStore {
    * @throws NslabError IMAGE_BROKEN when it is not whole
    */
   setReference(reference: Reference, manifest: Digest, index?: Digest): void {
-    this.assertWhole(manifest);
+    const { chain } = this.assertWhole(manifest);
+    this.layers.settle(chain);
     const at = new Date().toISOString();
     this.references.set({ reference, manifest, at, ...(index === undefined ? {} : { index }) });
   }

@@ -164,15 +164,9 @@ function tryLock(fd: number, operation: number): boolean {
   throw new SyscallError('flock', errno);
 }
 
-/** Writes out everything of the file system that the descriptor is on. It can take seconds, in which other work goes on. */
-export function syncfs(fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    calls().syncfs.async(fd, (error: unknown, status: number) => {
-      if (error !== null && error !== undefined) reject(error);
-      else if (status !== 0) reject(new SyscallError('syncfs', calls().errno()));
-      else resolve();
-    });
-  });
+/** Writes out everything of the file system that the descriptor is on. */
+export function syncfs(fd: number): void {
+  check('syncfs', () => calls().syncfs(fd));
 }
 
 /** ioctl(2) with a structure, which the kernel may change. */

@@ -219,9 +219,9 @@ describe('mounts', () => {
 });
 
 describe('a node that cannot be a container', () => {
-  it('has an image, which comes later', () => {
+  it('has an image that nobody has found', () => {
     const node = { name: 'a', place: null, container: { image: 'alpine', options: {} } };
-    assert.throws(() => buildSpec(node as never, sampleHost), { code: 'CONTAINER_UNSUPPORTED' });
+    assert.throws(() => buildSpec(node as never, sampleHost), { code: 'CONTAINER_ROOTFS' });
   });
 
   it('has a user that its files do not have', () => {

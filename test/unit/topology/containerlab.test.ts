@@ -101,8 +101,8 @@ describe('a containerlab file', () => {
 
   it('has its problems at the places of the file', () => {
     assert.deepEqual(
-      errorsOf('topology: { kinds: { linux: { image: x } }, nodes: { a: { kind: linux } } }'),
-      ['CONTAINER_UNSUPPORTED topology.kinds.linux.image'],
+      errorsOf('topology: { kinds: { linux: { image: "a b" } }, nodes: { a: { kind: linux } } }'),
+      ['VALUE_INVALID topology.kinds.linux.image'],
     );
     assert.deepEqual(errorsOf(small('imge: x')), ['UNKNOWN_KEY topology.nodes.a.imge']);
     assert.deepEqual(errorsOf(small('rootfs: x, shm-size: 64')), ['UNIT_MISSING topology.nodes.a.shm-size']);

@@ -637,7 +637,6 @@ describe('container keys', () => {
   });
 
   it('of a later version of nslab are refused at their places, and so are what nslab does not use', () => {
-    assert.deepEqual(errorsOf('nodes: { a: { image: alpine } }'), ['CONTAINER_UNSUPPORTED nodes.a.image']);
     assert.deepEqual(bad('security_opt: [ "apparmor=unconfined", "label:disable" ]'), [
       'CONTAINER_UNSUPPORTED nodes.a.security_opt[0]',
       'CONTAINER_UNSUPPORTED nodes.a.security_opt[1]',
