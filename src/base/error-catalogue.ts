@@ -2,6 +2,7 @@
 // prints an entry, and a test checks that every code is used in src/ and that every page is in this list.
 
 import { applyErrors } from './catalogue/apply.ts';
+import { archiveErrors } from './catalogue/archive.ts';
 import { cliErrors } from './catalogue/cli.ts';
 import { containerErrors } from './catalogue/container.ts';
 import { hostErrors } from './catalogue/host.ts';
@@ -16,6 +17,7 @@ export const errorCatalogue = {
   ...containerErrors,
   ...imageErrors,
   ...registryErrors,
+  ...archiveErrors,
   ...applyErrors,
   ...labErrors,
   ...cliErrors,

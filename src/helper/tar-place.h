@@ -5,8 +5,9 @@
 // RESOLVE_IN_ROOT and without magic links, so that /proc/PID/root of a container's own proc is none of the
 // ways out of a chroot); what is made in it is made relative to that descriptor by calls that do not follow a
 // link. No mount namespace is needed on top: the process mounts nothing, holds no descriptor of a directory
-// outside and never calls chroot(2) again, which are the ways out; and the root of a running container is in
-// another mount namespace.
+// outside and never calls chroot(2) again, which are the ways out (`_pack` alone holds descriptors of lower
+// layers, which it only asks, and in the same way); and the root of a running container is in another mount
+// namespace.
 //
 // A symbolic link in the middle of a path is followed, inside the root: that is what Docker and
 // containers/storage do, and archives made by hand have "lib/x" after "lib -> usr/lib". One that leads to
