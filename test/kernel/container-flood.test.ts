@@ -159,8 +159,14 @@ kernelTest('a full disk loses lines, not the container, and what is lost is told
     );
     assert.equal((await container.ask('wait')).text, 'exit 4');
     assert.match(container.state()['error'] ?? '', /a part of the log is lost: No space left on device/);
-    // Every line is a whole one, or lines() would object.
+    // What was cut off was taken back: every line is a whole one.
+    for (const { time } of container.lines()) assert.match(time, /^[0-9-]{10}T[0-9:.]{18}Z$/);
     const texts = container.lines().map(({ text }) => text);
+    const notes = texts.filter((text) => !/^(first|last|[0-9]+)$/.test(text));
+    assert.ok(
+      notes.every((text) => /^\S+: .*No space left on device$/.test(text)),
+      notes.join('\n'),
+    );
     assert.deepEqual([texts.at(0), texts.at(-1)], ['first', 'last']);
     assert.ok(texts.length < 20_000);
   } finally {
