@@ -70,8 +70,15 @@ class Upload {
     } else if (!(await this.#resume())) {
       throw new Fault('broken', 'the registry has lost what was uploaded', { transient: true });
     }
-    while (size > this.#chunk && this.#offset < size) await this.#patch();
-    await this.#finish();
+    try {
+      while (size > this.#chunk && this.#offset < size) await this.#patch();
+      await this.#finish();
+    } catch (error) {
+      // BLOB_UPLOAD_UNKNOWN: not the repository is unknown, which took the POST, but what was begun there.
+      if (!(error instanceof Fault) || error.status !== 404) throw error;
+      this.#location = undefined;
+      throw new Fault('broken', 'the registry has lost what was uploaded', { transient: true, cause: error });
+    }
     return 'uploaded';
   }
 

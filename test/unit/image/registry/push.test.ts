@@ -143,6 +143,21 @@ test('an upload that the registry has lost begins anew', async () => {
   }
 });
 
+test('an upload that is unknown when its layer comes begins anew', async () => {
+  for (const chunk of [60_000, 1 << 20]) {
+    await using scene = await setScene();
+    const { registry, store, name } = scene;
+    let lost = 0;
+    registry.intercept = (request) => {
+      if (isBig(request) && lost++ === 0) registry.uploads.clear();
+      return undefined;
+    };
+    await pushTo(store, name, { chunk });
+    assert.ok(lost > 1);
+    assertThere(scene);
+  }
+});
+
 test('a registry that never takes the layer is given up, and gets no manifest', async () => {
   await using scene = await setScene();
   const { registry, store, name } = scene;
