@@ -1,8 +1,10 @@
 // The images that a lab's containers run on, found before anything of the lab is made.
 
+import { existsSync } from 'node:fs';
+import { NslabError } from '../base/error.ts';
 import { findImage } from '../image/find.ts';
 import { familiarName } from '../image/reference.ts';
-import type { ImageStore } from '../image/store.ts';
+import { IMAGES_VAR, type ImageStore } from '../image/store.ts';
 import type { ContainerImage } from '../model/image-settings.ts';
 import type { Lab } from '../model/lab.ts';
 import type { Op } from '../plan/op.ts';
@@ -25,6 +27,12 @@ export type ImagesForUse = Disposable & {
 export async function useImages(lab: Lab): Promise<ImagesForUse> {
   const names = imagesOf(lab);
   if (names.length === 0) return { withImages: (ops) => [...ops], [Symbol.dispose]: () => undefined };
+  if (!existsSync(IMAGES_VAR)) {
+    // Whoever asks in vain must not leave an empty store.
+    throw new NslabError('IMAGE_UNKNOWN', `there is no image ${names[0]}, nor any other`, {
+      hint: 'nslab image build-base makes one of this machine, load and import bring others',
+    });
+  }
   const store = openStore();
   const share = await store.share();
   try {
