@@ -365,7 +365,7 @@ kernelTest('a hundred layers are one root, the first on top', () => {
   );
   for (const [index, layer] of lowers.entries()) {
     mkdirSync(layer);
-    writeFileSync(join(layer, `file${index}`), '');
+    writeFileSync(join(layer, `layer-file${index}`), '');
     writeFileSync(join(layer, 'all'), `${index}\n`);
   }
   const op: ProgramOp = {
@@ -374,7 +374,7 @@ kernelTest('a hundred layers are one root, the first on top', () => {
     upper: container.upper,
     work: join(container.folder, 'work'),
   };
-  assert.equal(output(container, 'cat /all; ls -d /file* | wc -l', op), '0\n100');
+  assert.equal(output(container, 'cat /all; ls -d /layer-file* | wc -l', op), '0\n100');
 });
 
 kernelTest('credentials are the program’s: capabilities, groups, umask, limits, no new privileges', () => {
