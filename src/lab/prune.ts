@@ -11,6 +11,7 @@ import { ETC_NETNS_DIR, LABS_DIR } from '../state/paths.ts';
 import { labExists, labsOfFiles, listLabs, lockLab } from '../state/store.ts';
 import { codeOf } from '../sys/errno.ts';
 import { clearLab } from './clear.ts';
+import { clearIdleDefault } from './default-network.ts';
 import { labState } from './list.ts';
 import { endedAndThere } from './remove.ts';
 
@@ -29,6 +30,7 @@ export function prune(kernel: Kernel): Pruned {
     using _lock = lockLab(lab);
     clearLab({ lab, kernel });
   }
+  clearIdleDefault(kernel);
   return { labs, containers, links: [NETNS_DIR, ETC_NETNS_DIR].flatMap(removeDangling) };
 }
 

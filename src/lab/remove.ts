@@ -11,7 +11,7 @@ import { containerDir } from '../state/paths.ts';
 import { labExists, listLabs, lockLab, readLab, readRecord } from '../state/store.ts';
 import { clearLab } from './clear.ts';
 import { findContainer } from './containers.ts';
-import { clearIdleDefault } from './default-network.ts';
+import { clearIdleDefault, isDefaultIdle } from './default-network.ts';
 
 export type RemoveRequest = {
   readonly name: string;
@@ -98,7 +98,8 @@ export async function removeEnded(lab: LabName, kernel: Kernel): Promise<void> {
 
 /** Waits until the container of `--rm` is gone; false when it is still there after a time. */
 export async function waitUntilRemoved(lab: LabName): Promise<boolean> {
-  for (const deadline = Date.now() + LOCKED_MS; labExists(lab); ) {
+  // The network of its kind goes after it, where it was the last.
+  for (const deadline = Date.now() + LOCKED_MS; labExists(lab) || isDefaultIdle(); ) {
     if (Date.now() > deadline) return false;
     await pause(POLL_MS);
   }

@@ -429,7 +429,16 @@ rootTest('up and down --json print one event a line', async () => {
   assert.equal(events.at(-1).type, 'up');
   assert.deepEqual(
     { ...events.at(-1), ms: 0 },
-    { type: 'up', lab: 'tcli-pair', outcome: 'made', nodes: 2, links: 1, ops: events[0].total, ms: 0 },
+    {
+      type: 'up',
+      lab: 'tcli-pair',
+      outcome: 'made',
+      nodes: 2,
+      links: 1,
+      ops: events[0].total,
+      healthy: 0,
+      ms: 0,
+    },
   );
   const ops = events
     .filter((event) => event.type === 'done')

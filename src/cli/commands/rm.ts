@@ -3,6 +3,7 @@
 import { parseFault } from '../../apply/fault.ts';
 import { NslabError } from '../../base/error.ts';
 import type { LabName } from '../../base/names.ts';
+import { clearIdleDefault } from '../../lab/default-network.ts';
 import { assertRoot, openKernel } from '../../lab/kernel.ts';
 import { labToRemove, removeContainer, removeEnded } from '../../lab/remove.ts';
 
@@ -23,6 +24,8 @@ export async function run({ nodes, lab, force }: Args): Promise<void> {
         failed.push(error);
       }
     }
+    // Also for one that is not there: a `run` that was killed may have come no further.
+    clearIdleDefault(kernel);
   } finally {
     kernel.close();
   }
