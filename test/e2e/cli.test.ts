@@ -419,6 +419,17 @@ async function until(holds: () => boolean, what: string): Promise<void> {
   }
 }
 
+test('what does not fit into a pipe is not lost', async () => {
+  const [file, ...args] = nslabCommand(['schema']);
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // Nobody reads until it has written what fits.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  let text = '';
+  for await (const piece of child.stdout.setEncoding('utf8')) text += piece;
+  assert.ok(text.length > 1 << 16, String(text.length));
+  JSON.parse(text);
+});
+
 rootTest('up and down --json print one event a line', async () => {
   const up = nslabOk(['up', '-', '--json'], { input: pair });
   const events = up

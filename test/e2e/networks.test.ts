@@ -16,7 +16,7 @@ import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
 const PATIENCE_MS = patience(20_000);
 const OUTSIDE = 'nslabt-out';
 /** The machine's address on the wire to the outside. */
-const MACHINE = '192.0.2.1';
+const MACHINE = '198.51.100.1';
 
 /** Answers TCP on these ports with its name and who asks, and echoes UDP. */
 function server(name: string, tcp: readonly number[], udp: readonly number[] = []): string[] {
@@ -48,7 +48,7 @@ function makeOutside(): Wire {
   ip(`link add nslabt-up type veth peer name eth0 netns ${OUTSIDE}`);
   ip(`addr add ${MACHINE}/24 dev nslabt-up`);
   ip('link set nslabt-up up');
-  for (const words of ['addr add 192.0.2.9/24 dev eth0', 'link set eth0 up', 'link set lo up'])
+  for (const words of ['addr add 198.51.100.9/24 dev eth0', 'link set eth0 up', 'link set lo up'])
     ip(`-n ${OUTSIDE} ${words}`);
   return {
     exec: (...argv) => run(['ip', 'netns', 'exec', OUTSIDE, ...argv]),
@@ -169,7 +169,7 @@ leavesNothing(
       assert.equal(ask('127.0.0.9', 18080), 'web 80 172.18.0.1');
     });
     await t.test('from outside, which the container sees as it is', () => {
-      assert.equal(ask(MACHINE, 18080, outside.exec), 'web 80 192.0.2.9');
+      assert.equal(ask(MACHINE, 18080, outside.exec), 'web 80 198.51.100.9');
     });
     await t.test('ports on one address are on no other', () => {
       assert.equal(ask('127.0.0.1', 18081), 'web 80 172.18.0.1');
@@ -182,7 +182,7 @@ leavesNothing(
     await t.test('a range keeps its order, and ends', () => {
       for (const [i, port] of [18000, 18001, 18002].entries()) {
         assert.equal(ask('127.0.0.1', port), `web ${9000 + i} 172.18.0.1`);
-        assert.equal(ask(MACHINE, port, outside.exec), `web ${9000 + i} 192.0.2.9`);
+        assert.equal(ask(MACHINE, port, outside.exec), `web ${9000 + i} 198.51.100.9`);
       }
       assert.equal(ask('127.0.0.1', 18003), '');
     });
@@ -201,7 +201,7 @@ leavesNothing(
       assert.equal(ask('172.18.0.1', 18080, inside('web')), 'web 80 172.18.0.1');
     });
     await t.test('the container gets out, and nobody in but by a published port', () => {
-      assert.equal(lab.exec('app', 'ping', '-c', '1', '-W', '5', '192.0.2.9').status, 0);
+      assert.equal(lab.exec('app', 'ping', '-c', '1', '-W', '5', '198.51.100.9').status, 0);
       execFileSync('ip', `-n ${OUTSIDE} route add 172.18.0.0/16 via ${MACHINE}`.split(' '));
       assert.equal(ask('172.18.0.2', 80, outside.exec), '');
       assert.equal(ask('172.18.0.2', 81, outside.exec), '');
@@ -471,21 +471,21 @@ leavesNothing('a container with a link to the machine publishes there as well', 
     },
   );
   await asked('web 80 10.77.0.1', () => ask('127.0.0.1', 18080));
-  assert.equal(ask(MACHINE, 18080, outside.exec), 'web 80 192.0.2.9');
+  assert.equal(ask(MACHINE, 18080, outside.exec), 'web 80 198.51.100.9');
 });
 
 leavesNothing('resolv.conf and hosts say what the file says', async () => {
   await using lab = await up('nt-dns', {
     web: {
-      dns: ['192.0.2.53'],
+      dns: ['198.51.100.53'],
       dns_search: ['lab.example', 'example'],
       dns_opt: ['ndots:2'],
-      extra_hosts: ['machine:host-gateway', 'db:192.0.2.7'],
+      extra_hosts: ['machine:host-gateway', 'db:198.51.100.7'],
     },
   });
   assert.equal(
     lab.ok('web', 'cat', '/etc/resolv.conf'),
-    'nameserver 192.0.2.53\nsearch lab.example example\noptions ndots:2\n',
+    'nameserver 198.51.100.53\nsearch lab.example example\noptions ndots:2\n',
   );
   assert.match(lab.ok('web', 'getent', 'hosts', 'machine'), /^172\.18\.0\.1 /);
   assert.match(lab.ok('web', 'getent', 'hosts', 'db'), /^192\.0\.2\.7 /);
