@@ -14,7 +14,10 @@ import { skipUnlessRoot } from '../support/skip.ts';
 const FIRST = 1_700_000;
 
 function stateOf(node: string): Record<string, unknown> {
-  const rows = JSON.parse(nslabOk(['ps', '--json'])) as { node: string; state: Record<string, unknown> }[];
+  const rows = JSON.parse(nslabOk(['ps', '-a', '--json'])) as {
+    node: string;
+    state: Record<string, unknown>;
+  }[];
   return rows.find((row) => row.node === node)?.state ?? assert.fail(`ps has no ${node}`);
 }
 
@@ -145,7 +148,7 @@ test('auto takes ids of /etc/subuid that no other container has, and says what t
       `0 ${FIRST + 2 * 65536} 65536`,
     ]);
     assert.match(lines[7] ?? '', /us-run: userns: auto: \/etc\/subuid has no 65536 ids left/);
-    assert.equal(lines[9], 'status 4', stderr);
+    assert.equal(lines[9], 'status 125', stderr);
     assert.equal(lines[10], `0 ${FIRST} 1000`);
   } finally {
     rmSync(folder, { recursive: true });
