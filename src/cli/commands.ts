@@ -49,6 +49,11 @@ const up = (y: Argv) =>
       describe: 'wait until containers with a health check are healthy (--no-wait: do not)',
     })
     .option('wait-timeout', { type: 'number', default: 120, describe: 'seconds that this may take' })
+    .option('pull', {
+      type: 'string',
+      choices: ['always', 'missing', 'never'],
+      describe: 'when images are pulled, whatever the file says',
+    })
     .example('$0 up topologies/two-namespaces.yaml', 'make the lab')
     .example('$0 up lab.yaml --prefix b- --var MTU=1400', 'a second copy beside the first, with another MTU');
 

@@ -5,6 +5,8 @@ type Option = {
   readonly type: 'string' | 'boolean' | 'number';
   readonly alias?: string | readonly string[];
   readonly array?: true;
+  readonly choices?: readonly string[];
+  readonly default?: string;
   readonly describe: string;
 };
 
@@ -25,6 +27,12 @@ export const createOptions = {
     describe: 'folder with the root file system, or host for the files of this machine',
   },
   name: { type: 'string', describe: 'name of the container; made up by default' },
+  pull: {
+    type: 'string',
+    choices: ['always', 'missing', 'never'],
+    default: 'missing',
+    describe: 'when the image is pulled from its registry',
+  },
   interactive: { type: 'boolean', alias: 'i', describe: 'keep standard input open' },
   tty: { type: 'boolean', alias: 't', describe: 'give it a terminal' },
   rm: { type: 'boolean', describe: 'remove it when it has ended' },

@@ -8,7 +8,11 @@ type OneOrList = string | readonly string[];
 type Scalar = string | number | boolean | null;
 type Quantity = string | number;
 
+/** When an image is asked for at its registry. */
+export type PullPolicy = 'always' | 'missing' | 'never';
+
 export type ContainerOptions = {
+  readonly pull_policy?: PullPolicy;
   readonly command?: OneOrList;
   readonly entrypoint?: OneOrList;
   readonly env?: Readonly<Record<string, Scalar>> | readonly string[];

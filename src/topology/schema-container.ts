@@ -122,6 +122,10 @@ export const containerKeys = {
   tty: key(v.boolean(), 'Give the command a terminal.'),
   stdin_open: key(v.boolean(), 'Keep standard input open.'),
   restart: key(either(v.string(), v.boolean()), 'no, always, unless-stopped or on-failure[:N].'),
+  pull_policy: key(
+    v.picklist(['always', 'missing', 'never']),
+    'When the image is pulled from its registry; if it is not there, by default.',
+  ),
   stop_signal: key(textOrNumber, 'Signal that asks the command to end.', ['SIGTERM']),
   stop_grace_period: key(quantity(), 'Time until it is killed.', ['10s']),
   healthcheck: key(healthcheck, 'How to see that the container works.'),

@@ -140,7 +140,7 @@ leavesNothing(
 
 leavesNothing('an image that is not there is told before anything is made', async () => {
   const input = JSON.stringify({ name: 'img-none', nodes: { a: { image: 'nslab.test/nosuch' } } });
-  const refused = nslab(['up', '-'], { input });
+  const refused = nslab(['up', '--pull', 'never', '-'], { input });
   assert.equal(refused.status, 7);
   assert.match(refused.stderr, /error\[IMAGE_UNKNOWN\] there is no image nslab\.test\/nosuch:latest/);
   assert.ok(!existsSync('/run/nslab/labs/img-none'));

@@ -156,6 +156,51 @@ test('a container runs on an image that was pulled', async (t) => {
   assert.equal(nslabOk(words), 'second\nthird\n');
 });
 
+test('run and up pull what is not there, and what is there when they are told to', async (t) => {
+  if (skipUnlessRoot(t, 'e2e')) return;
+  await using registry = await startRegistry();
+  const name = mine(`${registry.host}/run/missing:1`);
+  const publish = (...layers: typeof files): void => {
+    const archive = makeArchive(folder, { layers });
+    skopeo('copy', '-q', '--dest-tls-verify=false', `docker-archive:${archive}`, `docker://${name}`);
+  };
+  const [busybox = {}, second = {}] = files;
+  const cat = ['/bin/busybox', 'cat', '/etc/motd'];
+  publish(busybox as never);
+  const refused = nslab(['run', '--rm', '--pull', 'never', name, ...cat]);
+  assert.equal(refused.status, 125);
+  assert.match(refused.stderr, /IMAGE_UNKNOWN/);
+  const first = nslab(['run', '--rm', name, ...cat]);
+  assert.equal(first.stdout, 'first\n', first.stderr);
+  assert.match(first.stderr, /is not here: pulling it/);
+
+  publish(busybox as never, second as never);
+  assert.equal(nslabOk(['run', '--rm', name, ...cat]), 'first\n', 'what is there is not asked for');
+  assert.equal(nslabOk(['run', '--rm', '--pull', 'always', name, ...cat]), 'second\n');
+
+  nslabOk(['image', 'rm', name]);
+  const node = { image: name, command: ['/bin/busybox', 'sleep', '1000'] };
+  const never = { name: 'pulled', nodes: { a: { ...node, pull_policy: 'never' } } };
+  const told = nslab(['up', '-'], { input: JSON.stringify(never) });
+  assert.match(told.stderr, /IMAGE_UNKNOWN/);
+  const input = JSON.stringify({ name: 'pulled', nodes: { a: node, b: node } });
+  const up = nslab(['up', '--json', '-'], { input });
+  try {
+    assert.equal(up.status, 0, up.stderr);
+    const types = events(up.stdout).map(({ type }) => type);
+    assert.equal(types.filter((type) => type === 'pulling').length, 1, 'two nodes, one image');
+    assert.equal(types.at(-1), 'up');
+    assert.equal(nslabOk(['exec', 'a', ...cat]), 'second\n');
+  } finally {
+    nslab(['down', 'pulled']);
+  }
+
+  const gone = nslab(['run', '--rm', `${registry.host}/run/nosuch:1`, 'true']);
+  assert.equal(gone.status, 125);
+  assert.match(gone.stderr, /there is no image .*nosuch:1 here, and it could not be pulled: /);
+  assert.deepEqual(JSON.parse(nslabOk(['ls', '--json'])), []);
+});
+
 test('a layer of more than one chunk is pushed to the registry', async (t) => {
   if (skipUnlessRoot(t, 'e2e')) return;
   await using registry = await startRegistry();

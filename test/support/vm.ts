@@ -16,7 +16,17 @@ import { MARK } from './vm-reporter.ts';
 const FILE_MINUTES = 30;
 
 /** What takes longest goes first, so that no machine is left alone with it in the end. */
-const longest = ['topologies', 'explain', 'faults', 'cli', 'nfnl-equal', 'random', 'exec'];
+const longest = [
+  'topologies',
+  'explain',
+  'faults-containers',
+  'faults-networks',
+  'faults',
+  'cli',
+  'nfnl-equal',
+  'random',
+  'exec',
+];
 
 /**
  * As systemd leaves a machine: its mounts are shared (the helper's templates of mount namespaces follow them), and what a program

@@ -7,16 +7,19 @@ import { attachAndStart } from '../../lab/attach.ts';
 import { findContainer, stateOf } from '../../lab/containers.ts';
 import { clearIdleDefault, DEFAULT_LAB, holdDefaultNetwork } from '../../lab/default-network.ts';
 import { downLab } from '../../lab/down.ts';
+import type { PullPolicy } from '../../lab/images-wanted.ts';
 import { openKernel } from '../../lab/kernel.ts';
 import { type ContainerKeys, labOfContainer, newContainerName } from '../../lab/run.ts';
 import { upLab } from '../../lab/up.ts';
 import { type ContainerArgs, containerKeys } from '../container-keys.ts';
+import { bringDisplay } from '../output/bring.ts';
 import { printNotes } from '../output/warnings.ts';
 
 type Args = ContainerArgs & {
   readonly name?: string;
   readonly detach?: boolean;
   readonly detachKeys?: string;
+  readonly pull: PullPolicy;
 };
 
 type Kernel = Awaited<ReturnType<typeof openKernel>>;
@@ -81,7 +84,7 @@ async function make(args: Args, kernel: Kernel, { hold }: { readonly hold: boole
     throw new NslabError('USAGE', `--name ${name}: that is the lab whose network the containers join`);
   }
   try {
-    await upContainer({ name, keys: containerKeys(args), hold, rm }, kernel);
+    await upContainer({ name, keys: containerKeys(args), pull: args.pull, hold, rm }, kernel);
   } catch (error) {
     clearIdleDefault(kernel);
     throw error;
@@ -94,13 +97,15 @@ type Wanted = {
   readonly keys: ContainerKeys;
   readonly hold: boolean;
   readonly rm: boolean;
+  readonly pull: PullPolicy;
 };
 
-async function upContainer({ name, keys, hold, rm }: Wanted, kernel: Kernel): Promise<void> {
+async function upContainer({ name, keys, hold, rm, pull }: Wanted, kernel: Kernel): Promise<void> {
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
+    await bring(keys, pull, stop.signal);
     using _network = keys['network_mode'] === undefined ? await holdDefaultNetwork(kernel) : undefined;
     const { outcome } = await upLab({
       lab: labOfContainer(name, keys),
@@ -123,4 +128,17 @@ async function upContainer({ name, keys, hold, rm }: Wanted, kernel: Kernel): Pr
   throw new NslabError('LAB_ALREADY_UP', `there is a container or a lab ${name} already`, {
     hint: `nslab start ${name} starts a container, nslab rm ${name} removes it`,
   });
+}
+
+/** Before the network is held: a pull may take minutes, and others want to join. */
+async function bring(keys: ContainerKeys, pull: PullPolicy, signal: AbortSignal): Promise<void> {
+  const { image } = keys;
+  if (typeof image !== 'string') return;
+  const display = bringDisplay({ json: false });
+  try {
+    const { bringImages } = await import('../../lab/image-pull.ts');
+    await bringImages({ images: new Map([[image, pull]]), signal, onEvent: display.event });
+  } finally {
+    display.end();
+  }
 }

@@ -4,9 +4,12 @@ import { parseFault } from '../../apply/fault.ts';
 import { NslabError } from '../../base/error.ts';
 import type { LabName } from '../../base/names.ts';
 import { awaitHealth } from '../../lab/health.ts';
+import { imagesWanted, type PullPolicy } from '../../lab/images-wanted.ts';
 import { openKernel } from '../../lab/kernel.ts';
 import { load } from '../../lab/load.ts';
 import { type UpEvent, upLab } from '../../lab/up.ts';
+import type { Lab } from '../../model/lab.ts';
+import { bringDisplay } from '../output/bring.ts';
 import { count } from '../output/count.ts';
 import { progressBar, waitingLine } from '../output/progress.ts';
 import { opLine } from '../output/step.ts';
@@ -21,6 +24,7 @@ type Args = {
   verbose: boolean;
   wait: boolean;
   waitTimeout: number;
+  pull?: PullPolicy;
 };
 
 export async function run(args: Args): Promise<void> {
@@ -52,6 +56,7 @@ export async function run(args: Args): Promise<void> {
   };
   try {
     const fault = parseFault(process.env['NSLAB_FAULT']);
+    await bring(lab, args, stop.signal);
     const result = await upLab({
       lab,
       file: loaded.file,
@@ -78,6 +83,18 @@ export async function run(args: Args): Promise<void> {
   } finally {
     kernel.close();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+async function bring(lab: Lab, { pull, json }: Args, signal: AbortSignal): Promise<void> {
+  const images = imagesWanted(lab, pull);
+  if (images.size === 0) return;
+  const display = bringDisplay({ json });
+  try {
+    const { bringImages } = await import('../../lab/image-pull.ts');
+    await bringImages({ images, signal, onEvent: display.event });
+  } finally {
+    display.end();
   }
 }
 
