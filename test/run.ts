@@ -31,10 +31,28 @@ function testFiles(suite: string): string[] {
     .sort();
 }
 
+type TestEvent = {
+  readonly nesting: number;
+  readonly file?: string | undefined;
+  readonly details: { readonly duration_ms: number };
+};
+
+/** So that whoever wants the run to be shorter knows where to look. */
+function reportSlowest(seconds: ReadonlyMap<string, number>): void {
+  const slowest = [...seconds].sort(([, a], [, b]) => b - a).slice(0, 8);
+  const words = slowest.map(([file, time]) => `${relative(join(root, 'test'), file)} ${time.toFixed(0)} s`);
+  report(`slowest: ${words.join(', ')}`);
+}
+
 /** Files of the kernel suites share one machine, so they run one after another; unit files have nothing in common. */
 async function runSuite(suite: string, files: string[], tally: Tally): Promise<Outcome[]> {
   const stream = run({ files, concurrency: suite === 'unit' ? 2 : 1, timeout: 15 * 60_000 });
   const outcomes: Outcome[] = [];
+  const seconds = new Map<string, number>();
+  const time = ({ nesting, file, details }: TestEvent): void => {
+    if (nesting !== 0 || file === undefined) return;
+    seconds.set(file, (seconds.get(file) ?? 0) + details.duration_ms / 1000);
+  };
   const add = (outcome: Outcome | undefined): void => {
     if (outcome === undefined) return;
     outcomes.push(outcome);
@@ -42,9 +60,11 @@ async function runSuite(suite: string, files: string[], tally: Tally): Promise<O
   };
   stream.on('test:pass', (event) => add(outcomeOf(event)));
   stream.on('test:fail', (event) => add(outcomeOf(event)));
+  stream.on('test:pass', time).on('test:fail', time);
   stream.on('test:stderr', (event) => process.stderr.write(event.message));
   stream.resume();
   await new Promise<void>((resolve) => stream.on('end', resolve));
+  reportSlowest(seconds);
   return outcomes;
 }
 
