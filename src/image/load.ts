@@ -1,11 +1,12 @@
 // Loads images from an archive into the store. OCI image layout: image-spec image-layout.md. `docker save`: manifest.json and, by its
-// age, folders with layer.tar (before 25) or an OCI layout beside it; moby's image/tarexport/load.go reads both.
+// age, folders with layer.tar (before 25) or an OCI layout beside it; before 1.10 neither (load-v1.ts); moby's image/tarexport/load.go reads all.
 
 import { NslabError } from '../base/error.ts';
 import { type Archive, type Blob, blobPath } from './archive.ts';
 import { packingOf } from './decompress.ts';
 import { chainIds, type Digest, digestOf, digestOfHex } from './digest.ts';
 import { brokenError } from './failure.ts';
+import { configOfV1, type ImageV1, readImagesV1 } from './load-v1.ts';
 import {
   type Descriptor,
   type IndexEntry,
@@ -80,6 +81,8 @@ function findImages(archive: Archive, request: LoadRequest): Found[] {
     return imagesOfLayout(archive, { index, dockers, request });
   }
   if (dockers.length > 0) return dockers.map((image) => ofDocker(archive, image, request));
+  const old = readImagesV1(archive);
+  if (old.length > 0) return old.map((image) => ofImageV1(archive, image, request));
   throw new NslabError(
     'IMAGE_FORMAT',
     `${archive.what} is neither an OCI image layout nor an archive of docker save`,
@@ -293,6 +296,41 @@ function ofDocker(archive: Archive, image: DockerImage, request: LoadRequest): F
         layers: kept,
       };
       await storeImage(store, { manifest, config, archive, request, paths: layers });
+      return store.putBlob(Buffer.from(JSON.stringify(manifest)));
+    },
+  };
+}
+
+/** The layers are put into the store first: their digests are what its config is made of. */
+function ofImageV1(archive: Archive, image: ImageV1, request: LoadRequest): Found {
+  const paths = image.layers.map(({ path }) => path);
+  return {
+    names: image.names.flatMap((name) => namesOf(name, {})),
+    store: async (store) => {
+      const kept: Descriptor[] = [];
+      for (const path of paths) {
+        const blob = await archive.keep(path);
+        // What was packed is not what the config would have to name, and nobody ever packed these.
+        if ((await layerType(store, blob)) !== OCI_LAYER)
+          throw brokenError(`${archive.what}: ${path}`, 'is packed, and those of its age are not');
+        kept.push({ mediaType: OCI_LAYER, digest: blob.digest, size: blob.size });
+      }
+      const config = Buffer.from(
+        JSON.stringify(
+          configOfV1(
+            image,
+            kept.map(({ digest }) => digest),
+          ),
+        ),
+      );
+      const digest = digestOf(config);
+      const manifest: Manifest = {
+        schemaVersion: 2,
+        mediaType: OCI_MANIFEST,
+        config: { mediaType: OCI_CONFIG, digest, size: config.length },
+        layers: kept,
+      };
+      await storeImage(store, { manifest, config, archive, request, paths });
       return store.putBlob(Buffer.from(JSON.stringify(manifest)));
     },
   };

@@ -215,3 +215,32 @@ const dockerList = v.array(
 export function parseDockerList(bytes: Uint8Array, { what }: Source): v.InferOutput<typeof dockerList> {
   return check(dockerList, parseJson(bytes, MAX_MANIFEST, what), what);
 }
+
+const repositories = v.record(
+  text,
+  v.record(text, v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'not an id'))),
+);
+
+/** Names, their tags, and the id of the uppermost layer: `repositories` of archives before Docker 1.10. @throws NslabError IMAGE_BROKEN */
+export function parseRepositories(bytes: Uint8Array, { what }: Source): v.InferOutput<typeof repositories> {
+  return check(repositories, parseJson(bytes, MAX_MANIFEST, what), what);
+}
+
+const layerV1 = v.object({
+  id: text,
+  parent: v.optional(v.nullish(v.pipe(v.string(), v.regex(/^([0-9a-f]{64})?$/, 'not an id')))),
+  created: v.nullish(text),
+  author: v.nullish(text),
+  comment: v.nullish(text),
+  os: v.nullish(text),
+  architecture: v.nullish(text),
+  config: v.nullish(settings),
+  container_config: v.nullish(v.object({ Cmd: strings })),
+});
+
+export type LayerV1 = v.InferOutput<typeof layerV1>;
+
+/** `ID/json` of such an archive. @throws NslabError IMAGE_BROKEN */
+export function parseLayerV1(bytes: Uint8Array, { what }: Source): LayerV1 {
+  return check(layerV1, parseJson(bytes, MAX_CONFIG, what), what);
+}

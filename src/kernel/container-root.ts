@@ -34,19 +34,27 @@ export function openRoot(pid: number, files: string, overlay: Overlay): Root {
   };
 }
 
-/** Layers are named by descriptors: with their paths the options would be longer than the page that the kernel takes. */
+/**
+ * Layers are named by descriptors, from their own folder: the options have to fit into the page that mount(2) takes, where 500 paths
+ * would not.
+ */
 function mountLayers(place: string, { lowers, upper, work }: Overlay): void {
   const fds: number[] = [];
   const named = (folder: string): string => {
     const fd = openSync(folder, 'r');
     fds.push(fd);
-    return `/proc/self/fd/${fd}`;
+    return String(fd);
   };
+  // The one it was may be gone, and have no path.
+  const here = openSync('.', 'r');
+  fds.push(here);
   try {
+    process.chdir('/proc/self/fd');
     const lowerdir = lowers.map(named).join(':');
     const data = `lowerdir=${lowerdir},upperdir=${named(upper)},workdir=${named(work)},redirect_dir=off,metacopy=off`;
     mount({ source: 'nslab', target: place, type: 'overlay', data });
   } finally {
+    process.chdir(`/proc/self/fd/${here}`);
     for (const fd of fds) closeSync(fd);
   }
 }

@@ -2,13 +2,23 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { copyLayers } from '../../src/container/copy-layers.ts';
 import { readInLayers } from '../../src/container/in-root.ts';
 import { findInLayers } from '../../src/container/layers.ts';
+import { openRoot } from '../../src/kernel/container-root.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'nslab-layers-'));
@@ -110,3 +120,22 @@ function seenInside(root: string, path: string): string {
   const script = 'if [ -d "$0" ]; then echo folder; elif [ -f "$0" ]; then echo file; else echo none; fi';
   return execFileSync('chroot', [root, '/busybox', 'sh', '-c', script, path], { encoding: 'utf8' }).trim();
 }
+
+test('a container without a process is seen as one tree of as many layers as an image may have', (t) => {
+  if (skipUnlessRoot(t, 'kernel')) return;
+  const files = join(top, 'a-container-with-a-long-name-and-many-layers');
+  const folder = (name: string): string => {
+    mkdirSync(join(files, name), { recursive: true });
+    return join(files, name);
+  };
+  const lowers = Array.from({ length: 500 }, (_, at) => folder(`layer${at}`));
+  for (const [at, lower] of lowers.entries()) writeFileSync(join(lower, `file${at}`), String(at));
+  const before = process.cwd();
+  {
+    using root = openRoot(0, files, { lowers, upper: folder('upper'), work: folder('work') });
+    assert.equal(readdirSync(root.path).length, 500);
+    assert.equal(readFileSync(join(root.path, 'file499'), 'utf8'), '499');
+  }
+  assert.equal(process.cwd(), before);
+  assert.ok(!existsSync(join(files, 'merged')));
+});

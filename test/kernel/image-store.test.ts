@@ -32,6 +32,7 @@ import {
   blobPath,
   configOf,
   dockerOf,
+  dockerV1Of,
   type Files,
   json,
   layerOf,
@@ -107,6 +108,41 @@ rooted(
     assert.deepEqual(readdirSync(join(root, 'layers/tmp')), []);
   },
 );
+
+rooted('an archive of docker before 1.10 is the same layers, with a config of today', async () => {
+  await load(layoutOf(layers));
+  assert.deepEqual(await load(dockerV1Of(layers, 'ancient:1')), ['docker.io/library/ancient:1']);
+  assert.equal(store.layers.list().length, 2, 'unpacked once');
+  const { config } = store.readImage(findImage(store, 'ancient:1').manifest);
+  assert.deepEqual(config.config?.Env, ['AGE=old']);
+  assert.deepEqual(
+    config.history?.map(({ created_by }) => created_by),
+    ['/bin/sh -c step 0', '/bin/sh -c step 1'],
+  );
+  assert.deepEqual(config.rootfs.diff_ids, layers.map(digestOf));
+});
+
+rooted('a broken archive of docker before 1.10 is refused and leaves nothing', async () => {
+  const [bottom = '', upper = ''] = [...dockerV1Of(layers).keys()]
+    .filter((path) => path.endsWith('/json'))
+    .map((path) => path.slice(0, -'/json'.length));
+  const spoilt: Record<string, (files: Files) => void> = {
+    'a circle of parents': (files) => files.set(`${bottom}/json`, json({ id: bottom, parent: upper })),
+    'a parent that is not there': (files) => files.delete(`${bottom}/json`),
+    'a layer that is not there': (files) => files.delete(`${bottom}/layer.tar`),
+    'a packed layer': (files) => files.set(`${bottom}/layer.tar`, gzipSync(one)),
+    'an id of another': (files) => files.set(`${bottom}/json`, json({ id: upper })),
+    'an id that is a path': (files) => files.set('repositories', json({ a: { b: '../../../etc' } })),
+    'names without tags': (files) => files.set('repositories', json({ a: bottom })),
+  };
+  for (const [what, spoil] of Object.entries(spoilt)) {
+    const files = dockerV1Of(layers);
+    spoil(files);
+    await assert.rejects(load(files), broken, what);
+  }
+  prune();
+  assert.deepEqual(listing(), []);
+});
 
 rooted('links in an archive lead to its members, and nowhere else', async () => {
   const files = dockerOf(layers);

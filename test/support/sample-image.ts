@@ -91,6 +91,26 @@ export function dockerOf(
   return files;
 }
 
+/** What `docker save` wrote before 1.10: a chain of folders from the top to the bottom. */
+export function dockerV1Of(layers: readonly Buffer[], name = 'sample:1'): Files {
+  const files: Files = new Map();
+  const ids = layers.map((_, at) => hexOf(digestOf(`v1 ${at}`)));
+  layers.forEach((layer, at) => {
+    const [id = '', parent] = [ids[at], ids[at - 1]];
+    const config = { Cmd: ['/bin/a'], Env: ['AGE=old'] };
+    const step = {
+      created: '2014-05-06T07:08:09Z',
+      container_config: { Cmd: ['/bin/sh', '-c', `step ${at}`] },
+    };
+    files.set(`${id}/VERSION`, Buffer.from('1.0'));
+    files.set(`${id}/json`, json({ id, parent, os: 'linux', architecture: 'amd64', config, ...step }));
+    files.set(`${id}/layer.tar`, layer);
+  });
+  const [repository = '', tag = ''] = name.split(':');
+  files.set('repositories', json({ [repository]: { [tag]: ids.at(-1) } }));
+  return files;
+}
+
 export async function archiveOf(files: Files): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of writeTar([...files].map(([path, content]) => tarText(path, content))))
