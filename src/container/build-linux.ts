@@ -3,6 +3,7 @@
 import { ownsNetns } from '../model/container.ts';
 import { type ContainerOptions, containerSysctls } from '../model/container-options.ts';
 import { parseDevice } from '../model/container-text.ts';
+import { timeOffsets } from '../model/time-offsets.ts';
 import type { IdMaps } from '../model/userns.ts';
 import { defaultDeviceRules, hostSecrets, maskedPaths, readonlyPaths } from './defaults.ts';
 import type { BuildHost, ContainerNode } from './host.ts';
@@ -23,6 +24,7 @@ export function buildLinux(input: LinuxInput): Linux {
   const { node, options, host, maps } = input;
   const devices = buildDevices(options, host);
   const sysctl = buildSysctls(node);
+  const offsets = timeOffsets(options.time_offsets);
   return {
     namespaces: [
       ...buildNamespaces(node, options, host),
@@ -33,6 +35,7 @@ export function buildLinux(input: LinuxInput): Linux {
     cgroupsPath: `/nslab/${host.lab}/${node.name}`,
     resources: buildResources(options, devices),
     ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
+    ...(offsets === undefined ? {} : { timeOffsets: offsets }),
     maskedPaths: buildMaskedPaths(input),
     readonlyPaths: input.hidesPaths ? readonlyPaths : [],
   };
@@ -41,10 +44,17 @@ export function buildLinux(input: LinuxInput): Linux {
 /** The network one is there with its wires; without a path of it the container is in the machine's own. */
 function buildNamespaces(
   { place }: ContainerNode,
-  { pid, ipc }: ContainerOptions,
+  { pid, ipc, time_offsets: offsets }: ContainerOptions,
   host: BuildHost,
 ): Namespace[] {
-  const all = ['pid', 'mount', 'uts', 'ipc', 'cgroup'] as const;
+  const all = [
+    'pid',
+    'mount',
+    'uts',
+    'ipc',
+    'cgroup',
+    ...(timeOffsets(offsets) === undefined ? [] : (['time'] as const)),
+  ] as const;
   const shared = new Set<string>([...(pid === 'host' ? ['pid'] : []), ...(ipc === 'host' ? ['ipc'] : [])]);
   const own = all.filter((type) => !shared.has(type)).map((type) => ({ type }));
   return place === null ? own : [...own, { type: 'network', path: host.netnsPath(place) }];

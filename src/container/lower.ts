@@ -1,6 +1,7 @@
 // A runtime configuration as the program that the helper runs, and as the shorter one for `exec`. Pure: what it must know of
 // the machine comes in `facts`. What the machine cannot grant is granted as far as it can, with a warning (runtime-spec).
 
+import type { TimeOffsets } from '../model/time-offsets.ts';
 import { mapText } from '../model/userns.ts';
 import type { CgroupFacts, LowerFacts } from './host.ts';
 import { lowerRootfs } from './lower-mounts.ts';
@@ -95,6 +96,13 @@ function lowerNamespaces({ linux: { namespaces } }: RuntimeSpec): ProgramOp[] {
   ];
 }
 
+/** As /proc/PID/timens_offsets takes them. */
+function offsetsText({ monotonic, boottime }: TimeOffsets): string {
+  return Object.entries({ monotonic, boottime })
+    .map(([clock, offset]) => (offset === undefined ? '' : `${clock} ${offset.secs} ${offset.nanosecs}\n`))
+    .join('');
+}
+
 function lowerMaps({ linux: { uidMappings, gidMappings } }: RuntimeSpec): ProgramOp[] {
   if (uidMappings === undefined) return [];
   return [{ op: 'ID_MAP', uids: mapText(uidMappings), gids: mapText(gidMappings ?? uidMappings) }];
@@ -104,6 +112,9 @@ function lowerSurroundings({ hostname, process, linux, nslab }: RuntimeSpec): Pr
   const propagation = propagations.get(linux.rootfsPropagation ?? '');
   return [
     ...(propagation === undefined ? [] : [{ op: 'PROPAGATION', propagation } as const]),
+    ...(linux.timeOffsets === undefined
+      ? []
+      : [{ op: 'TIME_OFFSETS', text: offsetsText(linux.timeOffsets) } as const]),
     ...(hostname === undefined ? [] : [{ op: 'HOSTNAME', name: hostname } as const]),
     ...Object.entries(linux.sysctl ?? {}).map(([key, value]): ProgramOp => ({ op: 'SYSCTL', key, value })),
     ...(process.terminal === true

@@ -2,6 +2,7 @@
 // config-linux.md). Pure data. What the specification has no word for (restart policy, health check, layers of the root file
 // system) is under the one key `nslab`, which other runtimes ignore as they must ignore every key that they do not know.
 
+import type { TimeOffsets } from '../model/time-offsets.ts';
 import type { IdMap } from '../model/userns.ts';
 
 export type RuntimeSpec = {
@@ -61,6 +62,7 @@ export type Linux = {
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];
   readonly rootfsPropagation?: string;
+  readonly timeOffsets?: TimeOffsets;
   /** Of the user namespace, new or joined; what is not there is nobody's in the container. */
   readonly uidMappings?: readonly IdMap[];
   readonly gidMappings?: readonly IdMap[];

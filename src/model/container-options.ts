@@ -52,8 +52,15 @@ export type ContainerOptions = {
   readonly ipc?: string;
   readonly pid?: string;
   readonly userns?: UsernsOption;
+  readonly time_offsets?: TimeOffsetOptions;
   readonly read_only?: boolean;
   readonly shm_size?: Quantity;
+};
+
+/** How far a clock of the container is ahead of the machine's, or behind with a `-`. */
+export type TimeOffsetOptions = {
+  readonly boottime?: string | undefined;
+  readonly monotonic?: string | undefined;
 };
 
 export type VolumeOptions = {

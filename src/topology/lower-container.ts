@@ -21,6 +21,7 @@ import {
   type TextProblem,
 } from '../model/container-text.ts';
 import { parsePort } from '../model/port-text.ts';
+import { parseTimeOffset } from '../model/time-offsets.ts';
 import { parseUserns } from '../model/userns.ts';
 import type { DraftNode, Lowering } from './draft.ts';
 import { HOST } from './lower-nodes.ts';
@@ -92,6 +93,7 @@ class Checker {
     this.hostname();
     this.user();
     this.userns();
+    this.timeOffsets();
     this.restart();
     this.network();
     this.dependencies();
@@ -184,10 +186,27 @@ class Checker {
       this.read(parsePort(port), this.at('ports', index));
   }
 
+  private timeOffsets(): void {
+    const { time_offsets: offsets } = this.node.file;
+    for (const clock of ['boottime', 'monotonic'] as const) {
+      const text = offsets?.[clock];
+      if (text !== undefined) this.read(parseTimeOffset(text), this.at('time_offsets', clock));
+    }
+  }
+
   private userns(): void {
     const { userns, privileged } = this.node.file;
     const read = this.read(parseUserns(userns), this.at('userns'));
-    if (privileged !== true || read === undefined || read.mode === 'host') return;
+    if (read === undefined || read.mode === 'host') return;
+    for (const key of ['ipc', 'pid'] as const) {
+      if (this.node.file[key] !== 'host') continue;
+      this.fail(
+        key,
+        `\`${key}: host\` is a namespace of the machine, in which the user namespace of the container has no rights`,
+        `remove \`userns\` or \`${key}\``,
+      );
+    }
+    if (privileged !== true) return;
     this.fail(
       'userns',
       'a privileged container has the rights of the machine, and in a user namespace nobody has them',

@@ -151,6 +151,13 @@ export const containerKeys = {
     'User namespace: `host`, `auto`, `auto:size=COUNT` (ids from /etc/subuid and /etc/subgid), FIRST:COUNT, or ranges.',
     ['auto', { uid: ['0:100000:65536'], gid: ['0:100000:65536'] }],
   ),
+  time_offsets: key(
+    mapping({
+      boottime: key(v.string(), 'Time since the boot: what uptime(1) shows.', ['24h']),
+      monotonic: key(v.string(), 'The clock that nothing sets.', ['-10s']),
+    }),
+    "Clocks of its own, ahead of the machine's or behind: a time namespace. The time of day is everybody's.",
+  ),
   read_only: key(v.boolean(), 'The root file system cannot be written.'),
   shm_size: key(quantity(), 'Size of /dev/shm.', ['64MB']),
   extra_hosts: key(either(named(oneOrList(v.string())), list(v.string())), "Compose's word for `hosts`.", [

@@ -202,6 +202,26 @@ leavesNothing('limits stand in the files of the cgroup, and hold', async (t) => 
   });
 });
 
+leavesNothing(
+  'time_offsets are clocks of its own, for its command, exec and a user namespace too',
+  async () => {
+    const node = {
+      rootfs: 'host',
+      command: ['sh', '-c', 'cat /proc/uptime; exec sleep 1000'],
+      time_offsets: { boottime: '24h' },
+    };
+    await using lab = await up('clocks', { a: node, b: { ...node, userns: '100000:65536' } });
+    const outside = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
+    for (const name of ['a', 'b']) {
+      const said = [nslabOk(['logs', name]), lab.ok(name, 'cat', '/proc/uptime')];
+      for (const text of said) {
+        const ahead = Number(text.split(' ')[0]) - outside;
+        assert.ok(Math.abs(ahead - 86_400) < 60, `${name}: ${ahead} s ahead`);
+      }
+    }
+  },
+);
+
 leavesNothing('logs have what was printed, on its stream and with its time', async () => {
   const script =
     'echo out; echo err >&2; printf partial; sleep 0.2; printf " line\\n"; printf "\\033[2J\\n"; i=0; while [ $i -lt 5 ]; do echo n$i; i=$((i+1)); done';

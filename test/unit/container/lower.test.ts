@@ -57,7 +57,7 @@ const samples = {
   'host-network': 'rootfs: host, network_mode: host',
   userns: `
     rootfs: host, userns: { uid: [ "0:100000:1000", "1000:0:1" ], gid: [ "0:200000:1000" ] }, user: www, devices: [ "/dev/net/tun:/dev/tap" ],
-    cap_add: [ SYS_RESOURCE ]`,
+    cap_add: [ SYS_RESOURCE ], time_offsets: { boottime: 24h, monotonic: -1500ms }`,
 };
 
 describe('the OCI configuration and the program of a node', () => {
