@@ -6,8 +6,10 @@
 // `N passed, N failed[, N skipped]`.
 
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
+import { countLanes, type FileRun, onRealMachine, runInLanes } from './support/lanes.ts';
 import { root } from './support/nslab.ts';
 import { compareSkipped, noteSkipped, skippedHere } from './support/skipped.ts';
 import { type Outcome, outcomeOf, Tally } from './support/tally.ts';
@@ -31,41 +33,42 @@ function testFiles(suite: string): string[] {
     .sort();
 }
 
-type TestEvent = {
-  readonly nesting: number;
-  readonly file?: string | undefined;
-  readonly details: { readonly duration_ms: number };
-};
-
 /** So that whoever wants the run to be shorter knows where to look. */
-function reportSlowest(seconds: ReadonlyMap<string, number>): void {
-  const slowest = [...seconds].sort(([, a], [, b]) => b - a).slice(0, 8);
-  const words = slowest.map(([file, time]) => `${relative(join(root, 'test'), file)} ${time.toFixed(0)} s`);
+function reportSlowest(runs: readonly FileRun[]): void {
+  const slowest = [...runs].sort((a, b) => b.seconds - a.seconds).slice(0, 8);
+  const words = slowest.map(
+    ({ file, seconds }) => `${relative(join(root, 'test'), file)} ${seconds.toFixed(0)} s`,
+  );
   report(`slowest: ${words.join(', ')}`);
 }
 
-/** Files of the kernel suites share one machine, so they run one after another; unit files have nothing in common. */
-async function runSuite(suite: string, files: string[], tally: Tally): Promise<Outcome[]> {
-  const stream = run({ files, concurrency: suite === 'unit' ? 2 : 1, timeout: 15 * 60_000 });
-  const outcomes: Outcome[] = [];
-  const seconds = new Map<string, number>();
-  const time = ({ nesting, file, details }: TestEvent): void => {
-    if (nesting !== 0 || file === undefined) return;
-    seconds.set(file, (seconds.get(file) ?? 0) + details.duration_ms / 1000);
-  };
+/** Unit files have nothing in common but the processors. */
+async function runUnit(files: string[], tally: Tally): Promise<void> {
+  const stream = run({ files, concurrency: availableParallelism(), timeout: 15 * 60_000 });
   const add = (outcome: Outcome | undefined): void => {
-    if (outcome === undefined) return;
-    outcomes.push(outcome);
-    tally.add(outcome);
+    if (outcome !== undefined) tally.add(outcome);
   };
   stream.on('test:pass', (event) => add(outcomeOf(event)));
   stream.on('test:fail', (event) => add(outcomeOf(event)));
-  stream.on('test:pass', time).on('test:fail', time);
   stream.on('test:stderr', (event) => process.stderr.write(event.message));
   stream.resume();
   await new Promise<void>((resolve) => stream.on('end', resolve));
-  reportSlowest(seconds);
-  return outcomes;
+}
+
+/** Files of the kernel suites look at one machine: where each cannot have one of its own, they run one after another. */
+async function runKernelFiles(files: string[], tally: Tally): Promise<void> {
+  const lanes = countLanes();
+  const alone = files.filter((file) => lanes === 1 || onRealMachine.some((name) => file.endsWith(name)));
+  const rest = files.filter((file) => !alone.includes(file));
+  const runs = [
+    ...(await runInLanes(alone, { lanes: 1, ownMachine: false }, tally)),
+    ...(await runInLanes(rest, { lanes, ownMachine: true }, tally)),
+  ];
+  noteSkipped(
+    files.map((file) => relative(root, file)),
+    runs.flatMap(({ outcomes }) => outcomes),
+  );
+  reportSlowest(runs);
 }
 
 async function runHere(): Promise<number> {
@@ -79,14 +82,7 @@ async function runHere(): Promise<number> {
     const files = testFiles(suite);
     const { passed, failed } = tally;
     const start = Date.now();
-    if (files.length > 0) {
-      const outcomes = await runSuite(suite, files, tally);
-      if (suite !== 'unit')
-        noteSkipped(
-          files.map((file) => relative(root, file)),
-          outcomes,
-        );
-    }
+    if (files.length > 0) await (suite === 'unit' ? runUnit : runKernelFiles)(files, tally);
     const seconds = ((Date.now() - start) / 1000).toFixed(1);
     report(`${suite}: ${tally.passed - passed} passed, ${tally.failed - failed} failed in ${seconds} s`);
   }

@@ -6,11 +6,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { createInterface } from 'node:readline';
 import { bundleTests } from './bundle.ts';
 import { root } from './nslab.ts';
+import { type FileOutcomes, readOutcomes } from './outcome-stream.ts';
 import type { Outcome, Tally } from './tally.ts';
-import { MARK } from './vm-reporter.ts';
 
 /** A file that takes longer hangs. Emulated, the longest takes a third of it. */
 const FILE_MINUTES = 30;
@@ -81,37 +80,16 @@ function startMachine({ runner, processor }: Place, bundle: string): ChildProces
   return spawn('sh', words, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-type Machine = {
-  readonly status: number | null;
-  readonly outcomes: readonly Outcome[];
-  readonly noise: string;
-};
-
 /** Runs one file to its end; what it prints besides outcomes is told only if it goes wrong. */
 async function runFile(
   place: Place,
   { file, bundle, tally }: { readonly file: string; readonly bundle: string; readonly tally: Tally },
-): Promise<Machine> {
+): Promise<FileOutcomes> {
   const machine = startMachine(place, bundle);
-  if (machine.stdout === null) throw new Error('no stdout');
-  const ended = new Promise<number | null>((resolve, reject) => {
-    machine.once('error', reject).once('close', resolve);
-  });
   const limit = setTimeout(() => machine.kill(), (FILE_MINUTES + 1) * 60_000);
-  const outcomes: Outcome[] = [];
-  const noise: string[] = [];
-  for await (const line of createInterface({ input: machine.stdout })) {
-    if (line.startsWith(MARK)) {
-      const outcome: Outcome = { ...JSON.parse(line.slice(1)), file };
-      outcomes.push(outcome);
-      tally.add(outcome);
-    } else if (line !== '') {
-      noise.push(line);
-    }
-  }
-  const status = await ended;
+  const result = await readOutcomes(machine, file, tally);
   clearTimeout(limit);
-  return { status, outcomes, noise: noise.slice(-40).join('\n') };
+  return result;
 }
 
 /** Runs all of them and adds up what they came to. Returns the outcomes. */
