@@ -498,6 +498,18 @@ kernelTest('an empty archive is one, with and without its zeros', () => {
   }
 });
 
+kernelTest('the last block need not be filled, as umoci insert leaves it', () => {
+  using place = layerPlace();
+  const whole = archive(file('x', 'x'.repeat(700)));
+  const contents = 512 + 700;
+  assert.equal(
+    helperOk(['_unpack', place.make()], whole.subarray(0, contents)).toString(),
+    'bytes=700 entries=1\n',
+  );
+  assert.notEqual(helper(['_unpack', place.make()], whole.subarray(0, contents - 1)).status, 0);
+  assert.notEqual(helper(['_unpack', place.make()], whole.subarray(0, contents + 1)).status, 0);
+});
+
 kernelTest('the archive is read to its end, past the zeros', () => {
   using place = layerPlace();
   // The writer would die of SIGPIPE: it sends far more than a pipe holds.
