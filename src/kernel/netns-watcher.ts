@@ -1,7 +1,8 @@
 // Sees namespaces end without holding them: a namespace of our own gives each a number (RTM_NEWNSID), and the kernel takes the
 // number back when it begins to destroy the namespace (unhash_nsid() in cleanup_net(), net/core/net_namespace.c). It destroys
 // them batch by batch in one ordered work queue. So when all numbers are gone, one more namespace is made and let go, and when
-// its number is gone too, every batch before it is through, its devices and its memory.
+// its number is gone too, every batch before it is through, its devices and its memory. On a busy machine the queue may be long: what is
+// still there has a holder only if one that was let go after it has been begun with.
 
 import { closeSync } from 'node:fs';
 import type { NetnsName } from '../base/names.ts';
@@ -16,6 +17,8 @@ export class NetnsWatcher implements NetnsWatch {
   /** In the namespace of our own, which it keeps alive. */
   readonly #transport: Transport;
   readonly #names: readonly NetnsName[];
+  /** One that was let go after all of them. */
+  #probeMade = false;
   #lastMade = false;
 
   constructor(places: Places, names: readonly NetnsName[]) {
@@ -32,21 +35,34 @@ export class NetnsWatcher implements NetnsWatch {
   look(): NetnsEnd {
     const living = listNsids(this.#transport);
     const netns = this.#names.filter((_, nsid) => living.has(nsid));
-    if (netns.length > 0) return { state: 'held', netns };
-    if (!this.#lastMade) {
-      this.#makeLast();
+    if (netns.length > 0) {
+      if (this.#probeMade) return living.has(this.#probe) ? { state: 'destroying' } : { state: 'held', netns };
+      this.#probeMade = true;
+      this.#letGo(this.#probe);
       return { state: 'destroying' };
     }
-    return living.has(this.#names.length) ? { state: 'destroying' } : { state: 'gone' };
+    if (!this.#lastMade) {
+      this.#lastMade = true;
+      this.#letGo(this.#last);
+      return { state: 'destroying' };
+    }
+    return living.has(this.#last) ? { state: 'destroying' } : { state: 'gone' };
   }
 
-  /** Nothing keeps it: its descriptor is closed, and the thread is back home. */
-  #makeLast(): void {
-    this.#lastMade = true;
+  get #probe(): number {
+    return this.#names.length;
+  }
+
+  get #last(): number {
+    return this.#names.length + 1;
+  }
+
+  /** Makes a namespace that nothing keeps: its descriptor is closed, and the thread is back home. */
+  #letGo(nsid: number): void {
     inNewNetns(this.#home, () => {
       const own = openOwnNetns();
       try {
-        this.#transport.request(setNsid(own, this.#names.length));
+        this.#transport.request(setNsid(own, nsid));
       } finally {
         closeSync(own);
       }

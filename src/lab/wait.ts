@@ -15,7 +15,7 @@ export type WaitRequest = {
   readonly heldMs?: number;
 };
 
-/** A thousand namespaces go in one to two seconds; who holds one longer than this will not let it go by itself. */
+/** Who holds one longer than this will not let it go by itself. */
 const HELD_MS = 10_000;
 const FIRST_PAUSE_MS = 2;
 const LAST_PAUSE_MS = 50;
@@ -24,7 +24,7 @@ const SHOWN = 5;
 
 /** @throws NslabError NETNS_HELD, INTERRUPTED */
 export async function waitUntilGone({ lab, watch, signal, heldMs = HELD_MS }: WaitRequest): Promise<void> {
-  const deadline = performance.now() + heldMs;
+  let heldSince: number | undefined;
   for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(ms * 2, LAST_PAUSE_MS)) {
     const end = watch.look();
     if (end.state === 'gone') return;
@@ -32,7 +32,10 @@ export async function waitUntilGone({ lab, watch, signal, heldMs = HELD_MS }: Wa
       const message = `lab ${lab} is down, and the kernel is still destroying its namespaces`;
       throw new NslabError('INTERRUPTED', message);
     }
-    if (end.state === 'held' && performance.now() > deadline) throw held(lab, end.netns);
+    if (end.state === 'held') {
+      heldSince ??= performance.now();
+      if (performance.now() > heldSince + heldMs) throw held(lab, end.netns);
+    }
     await pause(ms);
   }
 }
