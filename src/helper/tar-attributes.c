@@ -71,11 +71,25 @@ void set_file_attributes(Extract *extract, const Parent *parent, int fd, const T
     if (futimens(fd, times) < 0) tar_errno("set its time");
 }
 
-static void chmod_node(int parent, const char *name, mode_t mode)
+// Before Linux 6.6 by the name of a descriptor, because the older call would follow a link that somebody puts there meanwhile.
+// What is opened by O_PATH is not opened itself: a FIFO would wait.
+static void chmod_by_descriptor(int descriptors, int parent, const char *name, mode_t mode)
+{
+    cleanup_fd int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) < 0) tar_errno("chmod");
+    // Not what was made here.
+    if (S_ISLNK(status.st_mode)) tar_refused("a link has come in its place");
+    char number[16];
+    snprintf(number, sizeof number, "%d", fd);
+    if (fchmodat(descriptors, number, mode, 0) < 0) tar_errno("chmod");
+}
+
+static void chmod_node(const Place *place, int parent, const char *name, mode_t mode)
 {
     if (syscall(SYS_fchmodat2, parent, name, mode, AT_SYMLINK_NOFOLLOW) == 0) return;
-    // Without it the bits stay away: the older call would follow a link that somebody puts there meanwhile.
     if (errno != ENOSYS) tar_errno("chmod");
+    chmod_by_descriptor(place->descriptors, parent, name, mode);
 }
 
 void set_node_attributes(Extract *extract, const Parent *parent, const char *name, const TarEntry *entry)
@@ -83,7 +97,8 @@ void set_node_attributes(Extract *extract, const Parent *parent, const char *nam
     if (!owner_is_given(parent, entry) &&
         fchownat(parent->fd, name, entry->uid, entry->gid, AT_SYMLINK_NOFOLLOW) < 0)
         tar_errno("chown to %u:%u", entry->uid, entry->gid);
-    if (entry->type != TAR_SYMLINK && (entry->mode & 07000) != 0) chmod_node(parent->fd, name, entry->mode);
+    if (entry->type != TAR_SYMLINK && (entry->mode & 07000) != 0)
+        chmod_node(&extract->place, parent->fd, name, entry->mode);
     if (entry->xattr_count > 0) {
         // There is no lsetxattr(2) below a descriptor before Linux 6.13.
         if (fchdir(parent->fd) < 0) tar_errno("enter its directory");

@@ -17,6 +17,7 @@ void place_enter(Place *place, const char *folder)
 {
     *place = (Place){.root = open(folder, DIR_FLAGS), .parent = {.fd = -1}};
     if (place->root < 0) die_errno("open %s", quoted_short(folder));
+    place->descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fchdir(place->root) < 0 || chroot(".") < 0) die_errno("chroot to %s", quoted_short(folder));
     umask(0);
 }

@@ -31,6 +31,7 @@ typedef struct {
 
 typedef struct {
     int root;
+    int descriptors; // /proc/self/fd from before the chroot, or -1
     bool layer;
     Parent parent; // the last one used: entries of one directory follow one another
     void (*made)(void *context, const char *path); // a directory that no entry told of

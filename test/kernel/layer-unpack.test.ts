@@ -54,7 +54,7 @@ const EVERYTHING = `
 newline'
   setfattr -n trusted.test -v 'a=b' a/file; setfattr -n trusted.zero -v 0x00ff0a3d00 a
   setfattr -h -n trusted.link -v on d/sym; setfattr -n 'trusted.eq=%3D' -v x d/big; setcap cap_net_raw+ep d/big
-  chown 1234:5678 a/file d; chown -h 70000:3000000 d/sym; chmod 4711 a/file; chmod 2775 d; chmod 1777 a/b; chmod 0 d/nothing
+  chown 1234:5678 a/file d; chown -h 70000:3000000 d/sym; chmod 4711 a/file; chmod 2775 d; chmod 1777 a/b; chmod 0 d/nothing; chmod 5751 d/fifo; chmod 1640 d/null
   chown 4294967294:4294967294 empty
   touch -d '2001-02-03 04:05:06.789012345' a/file; touch -h -d '1999-12-31 23:59:59.5' d/sym; touch -d '2033-01-01' a/b a d empty
 `;
