@@ -512,7 +512,10 @@ leavesNothing('run makes one container, is what the user sees of it, and --rm ta
   });
   await t.test('what contradicts itself is refused', () => {
     assert.match(nslab(['run', '-d']).stderr, /an image or --rootfs/);
-    assert.match(nslab(['run', 'nslab.test/nosuch', 'true']).stderr, /there is no image nslab\.test\/nosuch/);
+    assert.match(
+      nslab(['run', '--pull', 'never', 'nslab.test/nosuch', 'true']).stderr,
+      /there is no image nslab\.test\/nosuch/,
+    );
     assert.match(
       nslab(['run', '--rm', '--restart', 'always', '--rootfs', 'host', 'true']).stderr,
       /--rm and --restart/,
