@@ -80,7 +80,8 @@ static int open_layer(const Op *op, const char *path, Failure *failure)
 }
 
 // For kernels before 6.7. The mount is put where the top layer is (this mount namespace is ours alone) and
-// taken from there.
+// taken from there. Layers are named by descriptors, from their own directory: mount(2) takes a page of options, where
+// 500 paths have no room.
 static int overlay_in_one_text(const Op *op, const Field *lowers, Failure *failure)
 {
     cleanup_free char *list = xstrdup("");
@@ -88,7 +89,7 @@ static int overlay_in_one_text(const Op *op, const Field *lowers, Failure *failu
         // Not closed: init closes all it has before it becomes the command.
         int fd = open_layer(op, lowers->list[i], failure);
         if (fd < 0) return -1;
-        char *longer = xasprintf("%s%s/proc/self/fd/%d", list, *list == '\0' ? "" : ":", fd);
+        char *longer = xasprintf("%s%s%d", list, *list == '\0' ? "" : ":", fd);
         free(list);
         list = longer;
     }
@@ -98,15 +99,22 @@ static int overlay_in_one_text(const Op *op, const Field *lowers, Failure *failu
         int upper = open_layer(op, op->fields[1].text, failure);
         int work = upper < 0 ? -1 : open_layer(op, op->fields[2].text, failure);
         if (work < 0) return -1;
-        options = xasprintf("lowerdir=%s,upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,"
+        options = xasprintf("lowerdir=%s,upperdir=%d,workdir=%d,"
                             "redirect_dir=off,metacopy=off",
                             list, upper, work);
         place = op->fields[1].text;
     } else {
         options = xasprintf("lowerdir=%s,redirect_dir=off,metacopy=off", list);
     }
-    if (mount("nslab", place, "overlay", 0, options) < 0) {
-        fail_op(failure, op, errno, "overlay");
+    cleanup_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool mounted = here >= 0 && chdir("/proc/self/fd") == 0 && mount("nslab", place, "overlay", 0, options) == 0;
+    int error = errno;
+    if (here >= 0 && fchdir(here) < 0 && mounted) {
+        mounted = false;
+        error = errno;
+    }
+    if (!mounted) {
+        fail_op(failure, op, error, "overlay");
         return -1;
     }
     int detached = call_open_tree(AT_FDCWD, place, OPEN_TREE_CLONE);

@@ -16,7 +16,10 @@ export type Outcome = {
 };
 
 /** What a skip counts as: `fine` is not even shown, `shown` is a skip that somebody may want to know of. */
-export type SkipJudge = (reason: string) => 'fine' | 'shown' | 'failure';
+export type SkipJudge = (
+  reason: string,
+  test: Pick<Outcome, 'file' | 'name'>,
+) => 'fine' | 'shown' | 'failure';
 
 /** The part of the events `test:pass` and `test:fail` that is used here. */
 type TestEvent = {
@@ -62,7 +65,7 @@ export class Tally {
   add({ file, name, skip, failure }: Outcome): void {
     if (failure !== undefined) this.fail(`${file}: ${name}`, failure);
     else if (skip === undefined) this.passed++;
-    else this.#skip(`${file}: ${name}`, skip);
+    else this.#skip({ file, name }, skip);
   }
 
   /** Something that is no test of its own went wrong. */
@@ -71,8 +74,9 @@ export class Tally {
     report(`FAIL ${what}\n${why.trimEnd().replace(/^/gm, '     ')}`);
   }
 
-  #skip(what: string, reason: string): void {
-    const as = this.#judge(reason);
+  #skip(test: Pick<Outcome, 'file' | 'name'>, reason: string): void {
+    const what = `${test.file}: ${test.name}`;
+    const as = this.#judge(reason, test);
     if (as === 'failure') {
       this.failed++;
       report(`FAIL ${what}: skipped (${reason})`);
