@@ -95,5 +95,6 @@ verb_function verb_tar_in;
 verb_function verb_pack;
 verb_function verb_export;
 verb_function verb_tar_out;
+verb_function verb_probe;
 
 #endif

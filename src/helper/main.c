@@ -25,6 +25,7 @@ static const struct {
     {"_pack", verb_pack},
     {"_export", verb_export},
     {"_tar-out", verb_tar_out},
+    {"_probe", verb_probe},
 };
 
 // Help is text about options, which Node has.
