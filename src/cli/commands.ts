@@ -82,6 +82,35 @@ const inspect = (y: Argv) =>
     .example('$0 inspect', 'the interfaces of the only lab that is up')
     .example('$0 inspect web', 'state, command, limits, mounts and network of the container web');
 
+const test = (y: Argv) =>
+  y
+    .positional('name', {
+      type: 'string',
+      describe: 'lab that is up, or topology file; not needed when only one lab is up',
+      coerce: (name: string | undefined) => (name === undefined ? name : fileArgument(name)),
+    })
+    .option('all', {
+      type: 'boolean',
+      default: false,
+      describe: 'the tests of all labs that are up, one line a lab',
+    })
+    .option('matrix', {
+      type: 'boolean',
+      default: false,
+      describe: 'ping every node from every node instead',
+    })
+    .option('json', json)
+    .option('tap', { type: 'boolean', default: false, describe: 'print TAP' })
+    .option('junit', { type: 'string', describe: 'write JUnit XML to this file as well' })
+    .option('timeout', { type: 'number', default: 2, describe: 'seconds that an answer may take' })
+    .option('prefix', prefix)
+    .option('var', vars)
+    .example('$0 test', 'the tests of the only lab that is up, and why those that failed did')
+    .example('$0 test homework.yaml', 'of a file, on namespaces of its names that somebody made by hand')
+    .example('$0 test --all --junit scores.xml', 'one score sheet of all labs')
+    .example('$0 test --matrix', 'who reaches whom')
+    .epilogue('Ends with 0 when all passed, and with 6 when one did not.');
+
 const prune = (y: Argv) =>
   y
     .option('json', json)
@@ -473,6 +502,12 @@ export const commands: CommandModule[] = [
     describe: 'show the nodes of a lab and their interfaces as the kernel has them, or a container',
     builder: inspect,
     handler: (args) => choose(async () => (await import('./commands/inspect.ts')).run(args as never)),
+  },
+  {
+    command: 'test [name]',
+    describe: 'run the tests of a lab: what passed, the points, and where packets died',
+    builder: test,
+    handler: (args) => choose(async () => (await import('./commands/test.ts')).run(args as never)),
   },
   {
     command: 'plan <file>',

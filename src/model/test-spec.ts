@@ -1,4 +1,4 @@
-// One entry of `tests:`, validated. Issue 4 of 4 runs them.
+// One entry of `tests:`, validated. lab/test-run.ts runs them.
 
 import type { NodeName } from '../base/names.ts';
 

@@ -43,7 +43,7 @@ export function planContainers(lab: Lab, ops: Op[]): void {
 }
 
 /** The namespace that a node is in: its own, the machine's, or that of the node whose network it shares. */
-function placeOf(node: Node, nodes: ReadonlyMap<NodeName, Node>): Place {
+export function placeOf(node: Node, nodes: ReadonlyMap<NodeName, Node>): Place {
   // A circle of names was refused when the file was read.
   for (let at = node, left = nodes.size; left > 0; left--) {
     const network = networkOf(at);

@@ -63,12 +63,12 @@ function probeOf(lab: Lowering, { kind, text, at }: Probe): TestProbe | undefine
       if (hasPort(text)) return { kind, target: text };
       return lab.report.fail(at, 'TEST_INVALID', `${quote(text)} has no port`, `write ${text}:80`);
     case 'http':
-      if (/^https?:\/\/[^/\s]+/.test(text)) return { kind, url: text };
+      if (/^http:\/\/[^/\s]+/.test(text)) return { kind, url: text };
       return lab.report.fail(
         at,
         'TEST_INVALID',
-        `${quote(text)} is not a web address`,
-        `write http://${text}`,
+        text.startsWith('https:') ? 'nslab speaks no https' : `${quote(text)} is not a web address`,
+        text.startsWith('https:') ? `write run: "curl -fsS ${text}"` : `write http://${text}`,
       );
     case 'run':
       return { kind, command: text };

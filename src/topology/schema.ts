@@ -53,7 +53,7 @@ const expectSchema = either(
   v.picklist(['ok', 'unreachable']),
   mapping({
     exit: key(integer(0, 255), 'Exit status of the command.'),
-    stdout: key(v.string(), 'A text that the output has in it.'),
+    stdout: key(v.string(), 'A text that the output, or the beginning of the page, has in it.'),
     status: key(integer(100, 599), 'HTTP status.'),
   }),
 );
@@ -63,8 +63,10 @@ const testSchema = mapping({
   from: doc(v.string(), 'The node that the test runs in.'),
   ping: key(v.string(), 'A node or an address.', ['10.1.1.2']),
   tcp: key(v.string(), 'A port that must accept connections.', ['10.1.1.10:80']),
-  udp: key(v.string(), 'A port that must answer.'),
-  http: key(v.string(), 'An address that must be served.', ['http://10.1.1.10/']),
+  udp: key(v.string(), 'A port that must answer a datagram, a name server on port 53 a question.', [
+    '10.1.1.10:7',
+  ]),
+  http: key(v.string(), 'An address that must be served, with a status below 400.', ['http://10.1.1.10/']),
   run: key(v.string(), 'A command for /bin/sh.', ['curl -fs http://10.1.1.10']),
   expect: key(expectSchema, '`ok` by default.'),
   within: key(quantity(), 'How long a failing test is tried again.', ['5s']),

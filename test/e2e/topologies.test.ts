@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import type { Lab } from '../../src/model/lab.ts';
 import { assertUnchanged, fingerprint } from '../support/fingerprint.ts';
 import { lessons } from '../support/lessons.ts';
-import { run, type UpLab, upLab } from '../support/nslab.ts';
+import { nslab, run, type UpLab, upLab } from '../support/nslab.ts';
 import { probe } from '../support/probe.ts';
 import { shippedTopologies, skipUnlessKernelCan } from '../support/shipped.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
@@ -28,6 +28,12 @@ for (const { name, file, load, stage } of shippedTopologies()) {
     {
       await using lab = await upLab(file, { vars });
       await runTests(t, { lab, model });
+      await t.test('nslab test gives full marks', () => {
+        const { status, stdout, stderr } = nslab(['test', name]);
+        assert.equal(status, 0, stdout + stderr);
+        const all = model.tests.length;
+        assert.match(stdout, new RegExp(`: ${all} of ${all} tests? passed, `));
+      });
       await t.test('every node finds every other by name, also under ip netns exec', () =>
         assertNames(lab, model),
       );

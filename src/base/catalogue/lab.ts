@@ -55,6 +55,11 @@ export const labErrors = {
     explanation:
       '`up` was stopped by Ctrl-C or SIGTERM, and everything it had made was removed again; or `down --wait` was stopped while it waited, and the lab is down.',
   },
+  TEST_NONE: {
+    exit: exit.lab,
+    explanation:
+      'The topology file of the lab has no `tests:`, so there is nothing that `nslab test` could run. `nslab test --matrix` needs none: it asks every node for every other.',
+  },
   COMMAND_FAILED: {
     exit: exit.undone,
     explanation:
