@@ -152,3 +152,28 @@ export function parsePercent(value: string | number): Read {
 function whole(result: Read): Read {
   return result.ok ? ok(Math.round(result.value)) : result;
 }
+
+/** A time in microseconds as tc prints it, `1.5ms`; what {@link parseDuration} reads. */
+export function durationText(us: number): string {
+  if (us >= 1e6) return `${decimal(us / 1e6)}s`;
+  return us >= 1e3 ? `${decimal(us / 1e3)}ms` : `${decimal(us)}us`;
+}
+
+/** Bits per second as tc prints them, `10mbit`; what {@link parseRate} reads. */
+export function rateText(bits: number): string {
+  const prefixes = ['', 'k', 'm', 'g', 't'];
+  let power = 0;
+  // Only where no digit is lost.
+  while (power < 4 && bits % 1e3 ** (power + 1) === 0) power += 1;
+  return `${bits / 1e3 ** power}${prefixes[power]}bit`;
+}
+
+/** A probability from 0 to 1 as `1%`; what {@link parsePercent} reads. */
+export function percentText(probability: number): string {
+  return `${decimal(probability * 100)}%`;
+}
+
+/** Digits that matter; netem keeps a probability in 32 bits. */
+function decimal(value: number): string {
+  return String(Number(value.toPrecision(7)));
+}

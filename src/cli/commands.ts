@@ -110,6 +110,27 @@ const test = (y: Argv) =>
     .example('$0 test --all --junit scores.xml', 'one score sheet of all labs')
     .example('$0 test --matrix', 'who reaches whom')
     .epilogue('Ends with 0 when all passed, and with 6 when one did not.');
+const graph = (y: Argv) =>
+  y
+    .positional('what', {
+      type: 'string',
+      describe:
+        'topology file, - for standard input, or a lab that is up; not needed when only one lab is up',
+      coerce: fileArgument,
+    })
+    .option('prefix', prefix)
+    .option('var', vars)
+    .option('format', {
+      alias: 'f',
+      type: 'string',
+      default: 'ascii',
+      choices: ['ascii', 'mermaid', 'dot', 'svg', 'html', 'json'],
+      describe: 'of the picture',
+    })
+    .option('output', { alias: 'o', type: 'string', describe: 'file; standard output by default' })
+    .example('$0 graph topologies/ring.yaml', 'as a tree, in the terminal')
+    .example('$0 graph ring --format html -o ring.html', 'of a lab that is up: what is up and what is down')
+    .example('$0 graph lab.yaml --format dot | dot -Tpdf', 'for other programs');
 
 const prune = (y: Argv) =>
   y
@@ -526,6 +547,12 @@ export const commands: CommandModule[] = [
     describe: 'check a topology file and change nothing',
     builder: (y: Argv) => fileOptions(y).option('json', json),
     handler: (args) => choose(async () => (await import('./commands/validate.ts')).run(args as never)),
+  },
+  {
+    command: 'graph [what]',
+    describe: 'draw a topology file, or a lab that is up as the kernel has it',
+    builder: graph,
+    handler: (args) => choose(async () => (await import('./commands/graph.ts')).run(args as never)),
   },
   {
     command: 'prune',

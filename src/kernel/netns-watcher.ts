@@ -36,7 +36,8 @@ export class NetnsWatcher implements NetnsWatch {
     const living = listNsids(this.#transport);
     const netns = this.#names.filter((_, nsid) => living.has(nsid));
     if (netns.length > 0) {
-      if (this.#probeMade) return living.has(this.#probe) ? { state: 'destroying' } : { state: 'held', netns };
+      if (this.#probeMade)
+        return living.has(this.#probe) ? { state: 'destroying' } : { state: 'held', netns };
       this.#probeMade = true;
       this.#letGo(this.#probe);
       return { state: 'destroying' };

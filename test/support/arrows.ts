@@ -7,6 +7,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   model: ['base'],
   topology: ['base', 'model'],
   plan: ['base', 'model', 'nfnl/{ruleset,nat,firewall,text,check}'],
+  graph: ['base', 'model'],
   sys: ['base'],
   rtnl: ['base', 'sys'],
   nfnl: ['base', 'sys', 'rtnl'],
@@ -23,6 +24,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'model',
     'topology',
     'plan',
+    'graph',
     'sys',
     'netns',
     'image',
@@ -36,7 +38,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms that do the same for the same input, whatever the machine. */
-const pureRooms = ['base', 'model', 'topology', 'plan'];
+const pureRooms = ['base', 'model', 'topology', 'plan', 'graph'];
 /** Node's modules that do no I/O: hashes and text. */
 const pureModules = ['node:crypto', 'node:util'];
 /** The one file of a pure room that reads files. */
@@ -50,6 +52,7 @@ const packages: Readonly<Record<string, (file: string) => boolean>> = {
     roomOf(file) === 'topology' || file === 'image/manifest.ts' || file === 'image/registry/hosts.ts',
   fzstd: (file) => file === 'image/decompress.ts',
   'ip-address': (file) => roomOf(file) === 'base',
+  '@dagrejs/dagre': (file) => file === 'graph/layered.ts',
   yargs: (file) => roomOf(file) === 'cli',
   chalk: (file) => roomOf(file) === 'cli',
   'cli-table3': (file) => roomOf(file) === 'cli',

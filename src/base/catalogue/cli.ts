@@ -7,4 +7,9 @@ export const cliErrors = {
     exit: exit.usage,
     explanation: 'The command line is not one that nslab understands. `nslab COMMAND --help` shows its form.',
   },
+  OUTPUT_WRITE: {
+    exit: exit.host,
+    explanation:
+      'The file that was named for the output cannot be written. The message has the reason: a folder that is not there, a disk that is full or read-only.',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
