@@ -230,6 +230,24 @@ const stats = (y: Argv) =>
     .example('$0 stats', 'all containers, every second until ctrl-c')
     .example('$0 stats --no-stream --json web', 'one, once, for a program');
 
+const capture = (y: Argv) =>
+  y
+    .positional('targets', {
+      type: 'string',
+      array: true,
+      describe: 'NODE or NODE:INTERFACE; all but lo by default',
+    })
+    .option('lab', { type: 'string', describe: 'the lab; not needed when only one is up' })
+    .option('write', { alias: 'w', type: 'string', describe: 'write pcapng to this file, or - for a pipe' })
+    .option('filter', { alias: 'f', type: 'string', describe: 'only these packets, as tcpdump has it' })
+    .option('count', { alias: 'c', type: 'number', describe: 'end after so many packets' })
+    .option('snaplen', { type: 'number', default: 262_144, describe: 'bytes of each packet' })
+    .option('duration', { type: 'number', describe: 'end after so many seconds' })
+    .example('$0 capture -f icmp', 'watch a ping cross the lab, a line for each interface it passes')
+    .example('$0 capture r1 pc1:eth0 -w lab.pcapng', 'one file, in which each interface has its name')
+    .example('$0 capture -w - | wireshark -k -i -', 'live in Wireshark')
+    .epilogue('With -f, the name of a node is a host: -f "host pc2 and tcp port 80".');
+
 const run = (y: Argv) =>
   y
     .positional('command', {
@@ -476,6 +494,12 @@ export const commands: CommandModule[] = [
     describe: 'show what containers use of processor, memory and disk',
     builder: stats,
     handler: (args) => choose(async () => (await import('./commands/stats.ts')).run(args as never)),
+  },
+  {
+    command: 'capture [targets..]',
+    describe: 'show the packets of a lab as they pass, or write them to a file for Wireshark',
+    builder: capture,
+    handler: (args) => choose(async () => (await import('./commands/capture.ts')).run(args as never)),
   },
   {
     command: 'changes <node>',

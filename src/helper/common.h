@@ -96,5 +96,6 @@ verb_function verb_pack;
 verb_function verb_export;
 verb_function verb_tar_out;
 verb_function verb_probe;
+verb_function verb_capture;
 
 #endif

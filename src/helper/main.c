@@ -26,6 +26,7 @@ static const struct {
     {"_export", verb_export},
     {"_tar-out", verb_tar_out},
     {"_probe", verb_probe},
+    {"_capture", verb_capture},
 };
 
 // Help is text about options, which Node has.

@@ -30,6 +30,16 @@ export const labErrors = {
     exit: exit.lab,
     explanation: 'No node of that name is up. `nslab ls` lists the labs and `nslab inspect` their nodes.',
   },
+  INTERFACE_UNKNOWN: {
+    exit: exit.lab,
+    explanation:
+      'The node has no interface of that name now. `nslab inspect` shows those it has; NODE:INTERFACE names one.',
+  },
+  CAPTURE_FILTER: {
+    exit: exit.usage,
+    explanation:
+      'A filter of `nslab capture` has the words of pcap-filter(7). nslab knows the common ones itself (ip, ip6, arp, icmp, icmp6, tcp, udp, vlan, host, net, port, and, or, not); names of nodes are hosts. With any other word the filter is compiled by tcpdump, which has to be installed and has to understand it. `and` and `or` bind alike, from the left, as there.',
+  },
   CONTAINER_UNKNOWN: {
     exit: exit.lab,
     explanation:
