@@ -54,6 +54,14 @@ const up = (y: Argv) =>
       choices: ['always', 'missing', 'never'],
       describe: 'when images are pulled, whatever the file says',
     })
+    .option('copies', {
+      type: 'number',
+      describe: 'make so many labs of the file, NAME-1, NAME-2, ..., for a class',
+    })
+    .example(
+      '$0 up lab.yaml --copies 30',
+      'thirty labs; nslab exec NAME-7-NODE or --lab NAME-7 is in the seventh',
+    )
     .example('$0 up topologies/two-namespaces.yaml', 'make the lab')
     .example('$0 up lab.yaml --prefix b- --var MTU=1400', 'a second copy beside the first, with another MTU');
 
@@ -61,6 +69,11 @@ const down = (y: Argv) =>
   y
     .positional('lab', { type: 'string', describe: 'name of the lab; not needed when only one is up' })
     .option('all', { type: 'boolean', default: false, describe: 'take every lab down' })
+    .option('copies', {
+      type: 'boolean',
+      default: false,
+      describe: 'take down all copies of the lab, those of up --copies',
+    })
     .option('wait', {
       type: 'boolean',
       default: false,
@@ -69,7 +82,8 @@ const down = (y: Argv) =>
     .option('json', { ...json, describe: 'print events as JSON, one a line' })
     .option('verbose', { alias: 'v', type: 'boolean', default: false, describe: 'show every step' })
     .example('$0 down', 'take down the only lab that is up')
-    .example('$0 down --all', 'take down all of them');
+    .example('$0 down --all', 'take down all of them')
+    .example('$0 down docker0 --copies', 'take down docker0-1, docker0-2, ...');
 
 const inspect = (y: Argv) =>
   y
@@ -401,7 +415,11 @@ export const commands: CommandModule[] = [
     aliases: ['deploy'],
     describe: 'make the lab of a topology file',
     builder: up,
-    handler: (args) => choose(async () => (await import('./commands/up.ts')).run(args as never)),
+    handler: (args) =>
+      choose(async () => {
+        if (args['copies'] === undefined) await (await import('./commands/up.ts')).run(args as never);
+        else await (await import('./commands/up-copies.ts')).run(args as never);
+      }),
   },
   {
     command: 'down [lab]',

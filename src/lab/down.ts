@@ -4,14 +4,21 @@ import type { UndoEvent } from '../apply/event.ts';
 import type { Fault } from '../apply/fault.ts';
 import { NslabError } from '../base/error.ts';
 import type { LabName } from '../base/names.ts';
+import { listWords } from '../base/suggest.ts';
 import type { Kernel, NetnsWatch } from '../kernel/port.ts';
 import { labExists, labsOfFiles, listLabs, lockLab } from '../state/store.ts';
 import { clearLab, netnsOfLab } from './clear.ts';
+import { copiesUp } from './copies-up.ts';
 import { clearIdleDefault, usersOf } from './default-network.ts';
 import { waitUntilGone } from './wait.ts';
 
 /** The labs that a `down` means. */
-export type DownTarget = { readonly lab: string } | 'only' | 'all';
+export type DownTarget =
+  | { readonly lab: string }
+  | 'only'
+  | 'all'
+  /** All copies of that lab; undefined: of the only one that has some. */
+  | { readonly copiesOf: string | undefined };
 
 /**
  * The names to take down: the one given if it is up, the only one, or all. None is up: an empty list, since `down` twice is
@@ -34,7 +41,23 @@ export function chooseLabs(target: DownTarget): LabName[] {
       hint: `nslab down ${labs[0]}, or nslab down --all`,
     });
   }
+  if ('copiesOf' in target) return chooseCopies(target.copiesOf);
   return [...labs, ...left].filter((name) => name === target.lab);
+}
+
+function chooseCopies(of: string | undefined): LabName[] {
+  const copies = copiesUp();
+  if (of !== undefined) return copies.get(of) ?? [];
+  const [only, ...more] = copies.keys();
+  if (only === undefined || more.length === 0) return copies.get(only ?? '') ?? [];
+  throw new NslabError('LAB_AMBIGUOUS', `there are copies of ${listWords([...copies.keys()])}`, {
+    hint: `nslab down ${only} --copies, or nslab down --all`,
+  });
+}
+
+/** How many copies of the lab are up. */
+export function countCopies(of: string): number {
+  return copiesUp().get(of)?.length ?? 0;
 }
 
 export type DownRequest = {

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { NslabError, type Problem, type Where } from '../base/error.ts';
 import type { Lab } from '../model/lab.ts';
 import { checkFilters } from '../plan/check-filter.ts';
-import { loadLab, loadText } from '../topology/load.ts';
+import { type LoadedLab, type LoadOptions, loadLab, loadText } from '../topology/load.ts';
 import { machineFacts } from './machine.ts';
 
 export type LoadRequest = {
@@ -27,19 +27,51 @@ export type Loaded = {
 };
 
 /** @throws NslabError with all problems of the file */
-export function load({ path, prefix, vars = [] }: LoadRequest): Loaded {
-  const options = {
+export function load(request: LoadRequest): Loaded {
+  const options = loadOptions(request);
+  return toLoaded(loadLab(options), options);
+}
+
+/**
+ * The file as so many labs, numbered from 1, which leave each other what they leave open: subnets of networks, ports.
+ * @throws NslabError with all problems of the file
+ */
+export function loadCopies(request: LoadRequest, copies: number): Loaded[] {
+  const labs: Lab[] = [];
+  const options = (copy: number): LoadOptions => ({
+    ...loadOptions(request),
+    copy,
+    machine: (name) =>
+      machineFacts(
+        name,
+        labs.filter((lab) => lab.name !== name),
+      ),
+  });
+  const first = loadLab(options(1));
+  const { file, text } = first.source;
+  return Array.from({ length: copies }, (_, index) => {
+    const own = options(index + 1);
+    const loaded = index === 0 ? first : loadText(text, { ...own, path: file });
+    labs.push(loaded.lab);
+    return toLoaded(loaded, own);
+  });
+}
+
+function loadOptions({ path, prefix, vars = [] }: LoadRequest): LoadOptions {
+  return {
     path,
     env: process.env,
-    machine: machineFacts,
+    machine: (name) => machineFacts(name),
     vars: Object.fromEntries(vars.map(parseVar)),
     ...(prefix === undefined ? {} : { prefix }),
   };
-  const { lab, source, warnings, locate } = loadLab(options);
+}
+
+function toLoaded({ lab, source, warnings, locate }: LoadedLab, options: LoadOptions): Loaded {
   assertFilters(lab, locate);
   // What comes from a pipe cannot be read twice.
   const again = (): Lab => loadText(source.text, { ...options, path: source.file }).lab;
-  return { lab, warnings, locate, again, file: path === '-' ? path : resolve(path) };
+  return { lab, warnings, locate, again, file: options.path === '-' ? '-' : resolve(options.path) };
 }
 
 /** What nf_tables would refuse is a mistake of the file as well, though only plan/ can tell. */

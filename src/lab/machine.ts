@@ -43,11 +43,14 @@ function isOfThisBoot(lab: LabName): boolean {
   }
 }
 
-/** What lowering may ask (model/network.ts); each part is read when it is first asked for. */
-export function machineFacts(name: LabName): MachineFacts {
+/**
+ * What lowering may ask (model/network.ts); each part is read when it is first asked for. `beside` are labs that will be there, but
+ * are not up yet.
+ */
+export function machineFacts(name: LabName, beside: readonly Lab[] = []): MachineFacts {
   let others: Lab[] | undefined;
   const labs = (): Lab[] => {
-    others ??= otherLabs(name);
+    others ??= [...otherLabs(name), ...beside];
     return others;
   };
   const own = isOfThisBoot(name) ? readLab(name) : undefined;

@@ -17,6 +17,8 @@ export type Lab = {
   /** What `ls` and `down` call it: prefix + the `name` of the file. Unique on the machine. */
   readonly name: LabName;
   readonly prefix: string;
+  /** Of `up --copies`: which copy it is, and what all of them are copies of. */
+  readonly copy?: Copy;
   readonly description?: string;
   /** In the order of the file; the host node, when the file uses it, is last. */
   readonly nodes: readonly Node[];
@@ -25,6 +27,13 @@ export type Lab = {
   readonly tests: readonly TestSpec[];
   /** Subnets that pools of `addressing` handed out. */
   readonly allocated: readonly IpPrefix[];
+};
+
+export type Copy = {
+  /** The name that the lab would have alone. */
+  readonly of: string;
+  /** From 1. */
+  readonly number: number;
 };
 
 export type NodeKind = 'netns' | 'router' | 'bridge' | 'container' | 'host';

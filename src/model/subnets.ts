@@ -32,6 +32,6 @@ export function subnetsOf(lab: Lab): UsedSubnet[] {
 }
 
 /** fe80::/10 (RFC 4291 2.5.6) and 169.254.0.0/16 (RFC 3927). */
-function isLinkLocal(subnet: IpPrefix): boolean {
+export function isLinkLocal(subnet: IpPrefix): boolean {
   return (/^fe[89ab]/.test(subnet) && prefixLength(subnet) >= 10) || subnet.startsWith('169.254.');
 }

@@ -14,8 +14,13 @@ import { checkShape, type SchemaIssue, type TopologyFile } from './schema.ts';
 import { schemaProblems } from './schema-issues.ts';
 import { substituteVars } from './vars.ts';
 
+/** What a file that comes in copies may use to be another one each time. */
+export const COPY_VARIABLE = 'COPY';
+
 export type CheckOptions = {
   readonly prefix?: string | undefined;
+  /** The number of the copy, which the file may use as a variable. */
+  readonly copy?: number | undefined;
   readonly defaultName?: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly vars?: Readonly<Record<string, string>> | undefined;
@@ -34,7 +39,10 @@ export type Checked = {
 
 /** Checks the values of a parsed file. */
 export function checkTree(tree: unknown, options: CheckOptions): Checked {
-  const substituted = substituteVars(tree, options);
+  const { env, copy } = options;
+  const sources =
+    copy === undefined ? options : { ...options, env: { ...env, [COPY_VARIABLE]: String(copy) } };
+  const substituted = substituteVars(tree, sources);
   const native = fromContainerlab(substituted.value);
   const problems = [...native.problems];
   const shape = checkShape(native.value);

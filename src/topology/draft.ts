@@ -6,7 +6,7 @@ import type { IpAddress, IpPrefix } from '../base/ip.ts';
 import type { IfName, LabName, NetnsName, NodeName } from '../base/names.ts';
 import { didYouMean } from '../base/suggest.ts';
 import type { InterfaceAddress } from '../model/interface.ts';
-import type { NodeKind } from '../model/lab.ts';
+import type { Copy, NodeKind } from '../model/lab.ts';
 import type { MachineFacts } from '../model/network.ts';
 import type { Pool } from './ipam.ts';
 import type { DraftNetwork } from './lower-networks.ts';
@@ -39,6 +39,8 @@ export type DraftInterface = {
   /** Set by lower-names.ts once all interfaces of the node are known. */
   ifname: IfName;
   altname?: string;
+  /** What the kernel is to call it, where another copy of the lab has the name of the file. */
+  kernelName?: string;
   readonly path: Path;
   /** The keys of both places put together, but for `addresses`. */
   readonly keys: InterfaceKeys;
@@ -96,6 +98,8 @@ export type Lowering = {
   readonly file: TopologyFile;
   readonly name: LabName;
   readonly prefix: string;
+  /** Which copy of the file this is, where it is one of several. */
+  readonly copy: Copy | undefined;
   readonly report: Report;
   /** In the order of the file. */
   readonly nodes: DraftNode[];

@@ -16,6 +16,8 @@ export type LoadOptions = {
   readonly path: string;
   /** Of the command line; goes before the one of the file. */
   readonly prefix?: string | undefined;
+  /** The number of the copy, where the file is brought up several times. */
+  readonly copy?: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** `--var NAME=VALUE`. */
   readonly vars?: Readonly<Record<string, string>> | undefined;

@@ -1,6 +1,7 @@
 // The container keys of a node: checked as far as their texts go, and handed on as the file has them. The runner reads them.
 
 import { capabilities } from '../base/capabilities.ts';
+import type { LabName } from '../base/names.ts';
 import type { Result } from '../base/result.ts';
 import { rlimits } from '../base/rlimits.ts';
 import { parseSignal } from '../base/signals.ts';
@@ -27,6 +28,7 @@ import type { DraftNode, Lowering } from './draft.ts';
 import { HOST } from './lower-nodes.ts';
 import type { Path } from './problems.ts';
 import { containerKeys } from './schema-container.ts';
+import type { NodeFile } from './schema-node.ts';
 import { members, quote, readUnit } from './values.ts';
 
 /** The container part of a node that has `image` or `rootfs`. */
@@ -43,6 +45,8 @@ export function lowerContainer(lab: Lowering, node: DraftNode): ContainerSpec | 
     if (LOWERED.has(key)) continue;
     const value = values[key as keyof ContainerOptions];
     if (value !== undefined) options[key] = value;
+    if (key === 'volumes' && lab.copy !== undefined)
+      options[key] = file.volumes?.map((volume) => volumeOfCopy(volume, lab.name));
   }
   return {
     ...(file.image === undefined ? {} : { image: file.image }),
@@ -50,6 +54,16 @@ export function lowerContainer(lab: Lowering, node: DraftNode): ContainerSpec | 
     options,
   };
 }
+
+/** A named volume is the same folder for all who name it, and copies of a lab share nothing. */
+function volumeOfCopy(volume: VolumeFile, lab: LabName): VolumeFile {
+  const parsed = parseVolume(volume);
+  if (!parsed.ok || parsed.value.type !== 'volume' || parsed.value.source === undefined) return volume;
+  if (typeof volume === 'string') return `${lab}-${volume}`;
+  return { ...volume, source: `${lab}-${parsed.value.source}` };
+}
+
+type VolumeFile = NonNullable<NodeFile['volumes']>[number];
 
 const LOWERED = new Set(['image', 'rootfs', 'extra_hosts', 'dns_search', 'dns_opt', 'networks']);
 

@@ -10,6 +10,15 @@ import { quote } from './values.ts';
 /** Characters of the hash in a short name: 20 bits. */
 const HASH = 5;
 
+/** The devices of the file on the machine are other ones in each copy: `veth0-7`. Those of networks have the lab's name in theirs. */
+export function nameForCopy(lab: Lowering): void {
+  if (lab.copy === undefined) return;
+  for (const node of lab.nodes) {
+    if (node.place !== null) continue;
+    for (const draft of node.interfaces.values()) draft.kernelName = `${draft.name}-${lab.copy.number}`;
+  }
+}
+
 /** Gives every interface its kernel name. Called when all interfaces of all nodes are known. */
 export function assignIfnames(lab: Lowering): void {
   for (const node of lab.nodes) assignNode(lab, node);
@@ -18,18 +27,19 @@ export function assignIfnames(lab: Lowering): void {
 function assignNode(lab: Lowering, node: DraftNode): void {
   const taken = new Set<string>(node.interfaces.keys());
   for (const draft of node.interfaces.values()) {
-    const fits = parseIfName(draft.name);
+    const name = draft.kernelName ?? draft.name;
+    const fits = parseIfName(name);
     if (fits.ok) draft.ifname = fits.value;
     else if (isPossible(lab, draft)) {
-      draft.ifname = shortIfname(draft.name, taken);
-      draft.altname = draft.name;
+      draft.ifname = shortIfname(name, taken);
+      draft.altname = name;
       taken.add(draft.ifname);
     }
   }
 }
 
 function isPossible(lab: Lowering, draft: DraftInterface): boolean {
-  const bytes = Buffer.byteLength(draft.name);
+  const bytes = Buffer.byteLength(draft.kernelName ?? draft.name);
   const part = draft.path[0] === 'nodes' ? ('key' as const) : undefined;
   const at = { path: draft.path, part };
   const shape = draft.name === '' ? 'is empty' : ifNameShape(draft.name);

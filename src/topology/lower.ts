@@ -15,7 +15,7 @@ import { lowerFirewall, lowerNat } from './lower-filter.ts';
 import { lowerImpairs } from './lower-impair.ts';
 import { lowerInterfaces, refTo } from './lower-interfaces.ts';
 import { draftInterfaces, draftLinks } from './lower-links.ts';
-import { assignIfnames } from './lower-names.ts';
+import { assignIfnames, nameForCopy } from './lower-names.ts';
 import { draftNetworks, lowerNetworks } from './lower-networks.ts';
 import { draftNodes } from './lower-nodes.ts';
 import { lowerPorts } from './lower-ports.ts';
@@ -30,6 +30,8 @@ import { quote } from './values.ts';
 export type LowerOptions = {
   /** Of the command line; goes before the one of the file. */
   readonly prefix?: string | undefined;
+  /** Its number, where it is one of several copies. */
+  readonly copy?: number | undefined;
   /** What the lab is called when the file does not say. */
   readonly defaultName?: string | undefined;
   /** What the machine has, asked only where the file leaves a subnet or a port open. */
@@ -46,14 +48,18 @@ export type Lowered = {
 
 /** Lowers a file that the schema has accepted. */
 export function lowerLab(file: TopologyFile, options: LowerOptions): Lowered {
-  const prefix = options.prefix ?? file.prefix ?? '';
+  const ownPrefix = options.prefix ?? file.prefix ?? '';
   const report = new Report();
-  const name = labName({ file, prefix, report }, options);
+  const single = labName({ file, prefix: ownPrefix, report }, options);
+  const copy = options.copy === undefined ? undefined : { of: single, number: options.copy };
+  const name = copy === undefined ? single : (`${single}-${copy.number}` as LabName);
+  const prefix = copy === undefined ? ownPrefix : `${name}-`;
   let facts: MachineFacts | undefined;
   const lab: Lowering = {
     file,
     name,
     prefix,
+    copy,
     report,
     nodes: [],
     byName: new Map(),
@@ -69,6 +75,7 @@ export function lowerLab(file: TopologyFile, options: LowerOptions): Lowered {
   draftNodes(lab);
   draftInterfaces(lab);
   draftLinks(lab);
+  nameForCopy(lab);
   draftNetworks(lab);
   assignIfnames(lab);
   readAddresses(lab);
@@ -76,7 +83,7 @@ export function lowerLab(file: TopologyFile, options: LowerOptions): Lowered {
   const draft: Lab = {
     name,
     prefix,
-    ...given({ description: file.description }),
+    ...given({ copy, description: file.description }),
     nodes: lowerNodes(lab),
     links: lab.links.map((link): Link => {
       const [a, b] = link.ends;
@@ -134,7 +141,7 @@ function lowerNode(lab: Lowering, node: DraftNode): Node {
 
 type Named = Pick<Lowering, 'file' | 'prefix' | 'report'>;
 
-function labName(lab: Named, { prefix, defaultName }: LowerOptions): LabName {
+function labName(lab: Named, { prefix, defaultName, copy }: LowerOptions): LabName {
   const { file, report } = lab;
   if (lab.prefix !== '') checkPrefix(lab, prefix === undefined);
   const own = file.name === undefined ? undefined : String(file.name);
@@ -149,7 +156,7 @@ function labName(lab: Named, { prefix, defaultName }: LowerOptions): LabName {
     return 'lab' as LabName;
   }
   const full = lab.prefix + name;
-  const parsed = parseNodeName(full);
+  const parsed = parseNodeName(copy === undefined ? full : `${full}-${copy}`);
   if (!parsed.ok)
     report.fail(
       given === undefined ? [] : ['name'],

@@ -12,6 +12,11 @@ export const labErrors = {
     explanation:
       'A lab of that name is up already, made from other content. Take it down first with `nslab down`, or give the new one another name.',
   },
+  COPIES_FAILED: {
+    exit: exit.left,
+    explanation:
+      'Of the copies that `up --copies` was to make, some are up and some are not. Those that failed were undone, each alone; those that are up stay, so that a class can begin. The same command makes what is missing, `nslab down NAME --copies` takes all of them away.',
+  },
   LAB_LOCKED: {
     exit: exit.lab,
     explanation:

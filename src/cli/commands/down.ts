@@ -4,22 +4,28 @@ import type { UndoEvent } from '../../apply/event.ts';
 import { parseFault } from '../../apply/fault.ts';
 import { NslabError } from '../../base/error.ts';
 import { clearIdleDefault, isDefaultIdle } from '../../lab/default-network.ts';
-import { chooseLabs, type DownTarget, downLab, downLabAndWait } from '../../lab/down.ts';
+import { chooseLabs, countCopies, type DownTarget, downLab, downLabAndWait } from '../../lab/down.ts';
 import { assertRoot, openKernel } from '../../lab/kernel.ts';
+import { progressBar } from '../output/progress.ts';
 import { undoLine } from '../output/step.ts';
 
-type Args = { lab?: string; all: boolean; wait: boolean; json: boolean; verbose: boolean };
+type Args = {
+  lab?: string;
+  all: boolean;
+  copies: boolean;
+  wait: boolean;
+  json: boolean;
+  verbose: boolean;
+};
 
-export async function run({ lab, all, wait, json, verbose }: Args): Promise<void> {
+export async function run(args: Args): Promise<void> {
+  const { lab, copies, wait, json, verbose } = args;
   assertRoot('down');
-  if (all && lab !== undefined) throw new NslabError('USAGE', 'name a lab or say --all, not both');
-  const target: DownTarget = all ? 'all' : lab === undefined ? 'only' : { lab };
-  const labs = chooseLabs(target);
+  const labs = chooseLabs(targetOf(args));
   const say = (event: object, line: string) =>
     process.stdout.write(json ? `${JSON.stringify(event)}\n` : `${line}\n`);
   if (labs.length === 0) {
-    const what = lab === undefined ? 'no lab is up' : `lab ${lab} is not up`;
-    say({ type: 'nothing', lab }, what);
+    say({ type: 'nothing', lab }, nothingUp(args));
     // A `run` that was killed before its container had a record.
     if (isDefaultIdle()) await withKernel(clearIdleDefault);
     return;
@@ -34,6 +40,11 @@ export async function run({ lab, all, wait, json, verbose }: Args): Promise<void
   const stop = new AbortController();
   process.on('SIGINT', () => stop.abort()).on('SIGTERM', () => stop.abort());
   const failures: unknown[] = [];
+  // Of copies one line tells about all of them.
+  const single = copies && !verbose && !json ? () => undefined : say;
+  const bar = progressBar('down');
+  const begin = performance.now();
+  let gone = 0;
   try {
     for (const name of labs) {
       const start = performance.now();
@@ -42,16 +53,40 @@ export async function run({ lab, all, wait, json, verbose }: Args): Promise<void
         const request = { lab: name, kernel, onEvent, fault, signal: stop.signal };
         const was = wait ? await downLabAndWait(request) : downLab(request);
         const ms = Math.round(performance.now() - start);
-        if (was) say({ type: 'down', lab: name, ms }, `lab ${name} is down in ${ms} ms`);
-        else say({ type: 'nothing', lab: name }, `lab ${name} is not up`);
+        if (was) single({ type: 'down', lab: name, ms }, `lab ${name} is down in ${ms} ms`);
+        else single({ type: 'nothing', lab: name }, `lab ${name} is not up`);
+        gone++;
+        if (copies) bar.step(gone, labs.length);
       } catch (error) {
         failures.push(error);
       }
     }
   } finally {
+    bar.end();
     kernel.close();
   }
+  if (copies && !json) {
+    const ms = Math.round(performance.now() - begin);
+    process.stdout.write(`${gone === 1 ? '1 copy is' : `${gone} copies are`} down in ${ms} ms\n`);
+  }
   if (failures.length > 0) throw failures[0];
+}
+
+/** @throws NslabError USAGE */
+function targetOf({ lab, all, copies }: Args): DownTarget {
+  if (all && (lab !== undefined || copies))
+    throw new NslabError('USAGE', 'name a lab or say --all, not both');
+  if (all) return 'all';
+  if (copies) return { copiesOf: lab };
+  return lab === undefined ? 'only' : { lab };
+}
+
+function nothingUp({ lab, copies }: Args): string {
+  if (copies) return lab === undefined ? 'no copies are up' : `no copy of ${lab} is up`;
+  if (lab === undefined) return 'no lab is up';
+  const number = countCopies(lab);
+  if (number === 0) return `lab ${lab} is not up`;
+  return `lab ${lab} is not up; of copies ${number === 1 ? 'one is' : `${number} are`}: nslab down ${lab} --copies`;
 }
 
 async function withKernel(body: (kernel: Awaited<ReturnType<typeof openKernel>>) => void): Promise<void> {

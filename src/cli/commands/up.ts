@@ -27,6 +27,8 @@ type Args = {
   pull?: PullPolicy;
 };
 
+export type UpArgs = Args;
+
 export async function run(args: Args): Promise<void> {
   const { file, prefix, var: vars, json, verbose } = args;
   if (!(args.waitTimeout > 0)) throw new NslabError('USAGE', '--wait-timeout wants seconds');
@@ -86,7 +88,8 @@ export async function run(args: Args): Promise<void> {
   }
 }
 
-async function bring(lab: Lab, { pull, json }: Args, signal: AbortSignal): Promise<void> {
+/** Pulls the images that are missing, or those that are wanted anew. */
+export async function bring(lab: Lab, { pull, json }: Args, signal: AbortSignal): Promise<void> {
   const images = imagesWanted(lab, pull);
   if (images.size === 0) return;
   const display = bringDisplay({ json });
@@ -99,9 +102,9 @@ async function bring(lab: Lab, { pull, json }: Args, signal: AbortSignal): Promi
 }
 
 /** Draws who is waited for, and for how long. Returns how many containers have turned out to be healthy. */
-async function waitForHealth(
+export async function waitForHealth(
   lab: LabName,
-  { json, waitTimeout }: Args,
+  { json, waitTimeout }: Pick<Args, 'json' | 'waitTimeout'>,
   signal: AbortSignal,
 ): Promise<number> {
   const line = waitingLine();
