@@ -125,14 +125,16 @@ export class LinuxKernel implements Kernel {
 
   run(ops: readonly Op[]): RunResult {
     let done = 0;
+    const notes: string[] = [];
     try {
       while (done < ops.length) {
         const end = batchEnd(ops, done);
         const result = this.#runBatch(ops.slice(done, end));
         done += result.done;
         if ('failure' in result) return { done, failure: result.failure };
+        notes.push(...(result.notes ?? []));
       }
-      return { done };
+      return { done, notes };
     } finally {
       this.#places.leave();
     }
@@ -150,7 +152,9 @@ export class LinuxKernel implements Kernel {
       }
       if (configKinds.has(first.kind)) return this.#configure(batch as readonly ConfigOp[]);
       const failure = this.#runAlone(first as Exclude<Op, ConfigOp | CreateLink | StartContainer>);
-      return failure === undefined ? { done: 1 } : { done: 0, failure };
+      if (failure === undefined) return { done: 1 };
+      if (first.kind !== 'runCommand' || first.mayFail !== true) return { done: 0, failure };
+      return { done: 1, notes: [`${first.node}: ${first.argv.join(' ')}: ${failure.message}`] };
     } catch (error) {
       return { done: 0, failure: failureOfThrown(error, first) };
     }

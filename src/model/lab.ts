@@ -59,6 +59,8 @@ export type Node = {
   readonly dns?: Dns;
   /** Commands run inside the node at the end of `up`, argument vectors. */
   readonly exec: readonly (readonly string[])[];
+  /** A command that fails is told, and the lab comes up all the same. */
+  readonly execMayFail?: true;
   readonly labels: Readonly<Record<string, string>>;
   readonly container?: ContainerSpec;
   /** Its key path in the file, `nodes.pc1`. */

@@ -82,7 +82,7 @@ function missingMasters(lab: Lab, present: ReadonlySet<string>): HostProblem[] {
     return {
       code: 'HOST_DEVICE_MISSING',
       message: `the machine has no device ${master} to plug ${ifname} into`,
-      hint: `add it to the file, as interfaces: { ${master}: { type: bridge } } of the node host`,
+      hint: `ip link add ${master} up type bridge makes it; or add it to the file, as interfaces: { ${master}: { type: bridge } } of the node host`,
       path,
     };
   });

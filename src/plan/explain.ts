@@ -41,7 +41,9 @@ export function explainUp(lab: Lab, ops: readonly Op[]): string {
     lines.push(
       ...etc.linesOf(op),
       ...containerComments(op, lab.name),
-      ...commandsInScript(op).flatMap(script),
+      ...commandsInScript(op)
+        .flatMap(script)
+        .map((text) => (op.kind === 'runCommand' && op.mayFail === true ? `${text} || true` : text)),
     );
   }
   return `${lines.join('\n')}\n`;

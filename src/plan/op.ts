@@ -141,6 +141,8 @@ export type Op =
       readonly argv: readonly string[];
       /** The node is a container: the command runs in all its namespaces. */
       readonly container?: true;
+      /** Its failure is told, and stops nothing. */
+      readonly mayFail?: true;
     };
 
 /** What a NIC that is moved into a lab had in the machine's own namespace, and gets back. */

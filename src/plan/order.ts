@@ -37,9 +37,10 @@ export function planLab(lab: Lab): Op[] {
   planEtc(lab, ops);
   planContainers(lab, ops);
   for (const node of lab.nodes) {
-    const { name, place, container } = node;
+    const { name, place, container, execMayFail } = node;
     const where = container === undefined ? { place } : { place, container: true as const };
-    for (const argv of node.exec) ops.push({ kind: 'runCommand', node: name, ...where, argv });
+    const how = execMayFail === true ? { mayFail: true as const } : {};
+    for (const argv of node.exec) ops.push({ kind: 'runCommand', node: name, ...where, argv, ...how });
   }
   return ops;
 }

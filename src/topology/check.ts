@@ -43,7 +43,7 @@ export function checkTree(tree: unknown, options: CheckOptions): Checked {
   const sources =
     copy === undefined ? options : { ...options, env: { ...env, [COPY_VARIABLE]: String(copy) } };
   const substituted = substituteVars(tree, sources);
-  const native = fromContainerlab(substituted.value);
+  const native = fromContainerlab(substituted.value, options.defaultName);
   const problems = [...native.problems];
   const shape = checkShape(native.value);
   problems.push(...schemaProblems(shape.issues));

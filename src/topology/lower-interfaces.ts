@@ -97,7 +97,24 @@ function isSwitch(draft: DraftInterface): boolean {
 }
 
 function readMaster(lab: Lowering, draft: DraftInterface, name: string): IfName | undefined {
+  const network = /^network:(.*)$/.exec(name)?.[1];
+  if (network !== undefined) return readNetwork(lab, draft, network);
   return readDevice(lab, { node: draft.node, name, path: keyPath(draft, 'master') });
+}
+
+/** The bridge of a network of containers, which has the lab's name in its own. */
+function readNetwork(lab: Lowering, draft: DraftInterface, name: string): IfName | undefined {
+  const found = lab.networks.find((network) => network.name === name);
+  const path = keyPath(draft, 'master');
+  if (found === undefined)
+    return lab.report.fail(path, 'NETWORK_UNDEFINED', `there is no network ${quote(name)}`);
+  if (draft.node.place === null)
+    return 'draft' in found.bridge ? found.bridge.draft.ifname : found.bridge.other.bridge;
+  return lab.report.fail(
+    path,
+    'INTERFACE_CONFLICT',
+    'the bridge of a network is on the machine, not in the node',
+  );
 }
 
 /** An interface of the node by its name. The machine has others than those of the file. */

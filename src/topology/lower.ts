@@ -133,6 +133,7 @@ function lowerNode(lab: Lowering, node: DraftNode): Node {
     hosts: lowerHosts(lab, node),
     ...given({ dns: lowerDns(lab, node) }),
     exec: lowerExec(lab, node),
+    ...(node.file.exec_failure === 'tell' ? { execMayFail: true as const } : {}),
     labels: lowerLabels(lab, node),
     ...given({ container: lowerContainer(lab, node) }),
     path: pathText(node.path),

@@ -116,6 +116,10 @@ export const nodeSchema = mapping({
   exec: key(list(either(v.string(), list(v.string()))), 'Commands that run in the node at the end of `up`.'),
   labels: key(labelsSchema, 'Free words for `ls` and `exec --label`.'),
   ipv6: key(v.boolean(), 'Give all interfaces of the node IPv6.'),
+  exec_failure: key(
+    v.picklist(['undo', 'tell']),
+    'What is done when one of those commands fails: the lab is undone, or it is told and the lab comes up. `undo` by default.',
+  ),
   ...bridgeKeys,
   ...containerKeys,
 });

@@ -287,8 +287,4 @@ export const topologyErrors = {
   TEST_INVALID: entry(
     'An entry of `tests` has a node it runs `from` and exactly one of ping, tcp, udp, http and run.',
   ),
-  COPIES_OVERLAP: entry(
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the words of the topology file
-    'The file cannot be brought up several times with --copies: something of the machine itself would be that of more than one copy, an address or a route of the machine, a published port, a network card. nslab does not choose another address in the place of one that a file says, because people would look for the one they read there. `${COPY}` in the file is the number of the copy, as in 10.${COPY}.0.1/24 (`${COPY:-1}` also works without --copies). What the file leaves open (the subnet of a network, a port) is another one in each copy by itself, and so are the names of devices; inside the namespaces all copies have the same addresses.',
-  ),
 } as const satisfies Record<string, CatalogueEntry>;
