@@ -18,6 +18,7 @@ import { createTun } from '../rtnl/tun.ts';
 import { findWireguard, setWireguard } from '../rtnl/wireguard.ts';
 import { containerDir, pinOf, pinsDir, usernsPinOf } from '../state/paths.ts';
 import { codeOf } from '../sys/errno.ts';
+import { readSysctl, writeSysctl } from '../sys/sysctl.ts';
 import { missingCondition } from './container-await.ts';
 import { ContainerMaker } from './container-maker.ts';
 import { readState } from './container-state.ts';
@@ -53,7 +54,6 @@ import {
   parentOf,
   wireguardConfig,
 } from './requests.ts';
-import { readSysctl, writeSysctl } from './sysctl.ts';
 import { undoOnHost } from './undo.ts';
 import { createOwnedNetns } from './userns.ts';
 

@@ -12,8 +12,8 @@ import { AF_INET, AF_INET6 } from '../rtnl/rtnetlink.ts';
 import { NETLINK_NETFILTER, Transport } from '../rtnl/transport.ts';
 
 import { codeOf } from '../sys/errno.ts';
+import { readDeviceSysctls } from '../sys/sysctl.ts';
 import type { DeviceView, Observed } from './port.ts';
-import { readDeviceSysctls } from './sysctl.ts';
 
 /** linux/if_arp.h */
 const ARPHRD_LOOPBACK = 772;

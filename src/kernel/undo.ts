@@ -17,13 +17,13 @@ import { delRoute, rawRoute } from '../rtnl/route.ts';
 import { delRule } from '../rtnl/rule.ts';
 import { NETLINK_NETFILTER, Transport } from '../rtnl/transport.ts';
 import { pinsDir } from '../state/paths.ts';
+import { readSysctl, restoreDeviceSysctls, writeSysctl } from '../sys/sysctl.ts';
 import { endContainers } from './container-end.ts';
 import { unlinkEtc } from './etc.ts';
 import type { Places } from './places.ts';
 import type { UndoResult } from './port.ts';
 import { stopProcesses } from './processes.ts';
 import { type Lookup, NoDevice, PASSING_NAME, rtnlRoute, rtnlRule } from './requests.ts';
-import { readSysctl, restoreDeviceSysctls, writeSysctl } from './sysctl.ts';
 
 const nothing: UndoResult = { notes: [] };
 /** What the kernel answers where there is nothing to delete: no link, route, rule, neighbour, or family for it. */

@@ -194,7 +194,7 @@ type ReadWireguardPeer = WireguardPeer & {
 };
 
 /** A link as the kernel shows it. */
-type WireguardDevice = {
+export type WireguardDevice = {
   readonly ifindex: number;
   readonly ifname: string;
   readonly privateKey?: WireguardKey;

@@ -2,7 +2,7 @@
 // net/sysctl_net.c). sysctl(8)'s spelling: `/` and `.` are swapped, so that a dot in an interface name survives.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { codeOf } from '../sys/errno.ts';
+import { codeOf } from './errno.ts';
 
 /** `net.ipv4.conf.eth0/5.forwarding` is /proc/sys/net/ipv4/conf/eth0.5/forwarding. */
 export function sysctlPath(key: string): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readSysctl, sysctlPath } from '../../../src/kernel/sysctl.ts';
+import { readSysctl, sysctlPath } from '../../../src/sys/sysctl.ts';
 
 test('dots separate, and a slash stands for a dot inside an interface name', () => {
   assert.equal(sysctlPath('net.ipv4.ip_forward'), '/proc/sys/net/ipv4/ip_forward');

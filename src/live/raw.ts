@@ -1,0 +1,124 @@
+// The dumps of one namespace, with as few system calls as it takes: what only some kinds of devices have is asked for only where
+// there is such a device. The calling thread is in the namespace. Nothing here changes anything.
+
+import type { IfName } from '../base/names.ts';
+import type { Place } from '../model/lab.ts';
+import { listTables } from '../nfnl/apply.ts';
+import { readTable, type TableForm } from '../nfnl/read.ts';
+import type { NftFamily } from '../nfnl/ruleset.ts';
+import { type Address, getAddresses } from '../rtnl/addr.ts';
+import { getPortVlans, type PortVlan } from '../rtnl/bridge-port.ts';
+import { getLinks, type Link } from '../rtnl/link.ts';
+import { type FdbEntry, getFdb, getNeighbours, type Neighbour } from '../rtnl/neigh.ts';
+import { getRoutes, type Route } from '../rtnl/route.ts';
+import { AF_INET, AF_INET6 } from '../rtnl/rtnetlink.ts';
+import { getRules, type Rule } from '../rtnl/rule.ts';
+import { NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, Transport } from '../rtnl/transport.ts';
+import { findWireguard, getWireguard, type WireguardDevice } from '../rtnl/wireguard.ts';
+import { codeOf } from '../sys/errno.ts';
+import { readSysctl } from '../sys/sysctl.ts';
+
+export type RawNetns = {
+  readonly links: readonly Link[];
+  readonly addresses: readonly Address[];
+  readonly routes: readonly Route[];
+  readonly rules: readonly Rule[];
+  readonly neighbours: readonly Neighbour[];
+  /** Of bridges and vxlans; empty where there is no vxlan. */
+  readonly fdb: readonly FdbEntry[];
+  /** By the index of the port; empty where there is no bridge. */
+  readonly vlans: ReadonlyMap<number, readonly PortVlan[]>;
+  readonly wireguard: ReadonlyMap<number, WireguardDevice>;
+  readonly tables: readonly TableForm[];
+  readonly strangeTables: readonly string[];
+  readonly sysctls: Readonly<Record<string, string>>;
+};
+
+/** What to read besides what every namespace has. */
+export type Ask = {
+  /** Keys as sysctl(8) prints them; a dot inside an interface name is written `/`. */
+  readonly sysctls?: (place: Place) => readonly string[];
+};
+
+/** Whether it is a router. */
+const FORWARDING = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'];
+
+/** Everything, of the namespace where the calling thread is. */
+export function readRaw(sysctls: readonly string[]): RawNetns {
+  using route = Transport.open(NETLINK_ROUTE);
+  const links = getLinks(route);
+  const has = (kind: string) => links.some((link) => link.kind === kind);
+  return {
+    links,
+    addresses: getAddresses(route),
+    // A kernel without IPv6 answers for it with what it has.
+    routes: [AF_INET, AF_INET6].flatMap((family) =>
+      getRoutes(route, { family: family as typeof AF_INET }).filter((found) => found.family === family),
+    ),
+    rules: [AF_INET, AF_INET6].flatMap((family) =>
+      getRules(route, family as typeof AF_INET).filter((found) => found.family === family),
+    ),
+    neighbours: [...getNeighbours(route), ...getNeighbours(route, { proxy: true })],
+    fdb: has('vxlan') ? getFdb(route) : [],
+    vlans: has('bridge') ? getPortVlans(route) : new Map(),
+    wireguard: has('wireguard') ? readWireguard(links) : new Map(),
+    ...readTables(),
+    sysctls: readSysctls([...FORWARDING, ...sysctls]),
+  };
+}
+
+function readWireguard(links: readonly Link[]): Map<number, WireguardDevice> {
+  const found = new Map<number, WireguardDevice>();
+  using generic = Transport.open(NETLINK_GENERIC);
+  const family = findWireguard(generic);
+  if (family === undefined) return found;
+  for (const { ifindex, kind } of links) {
+    if (kind === 'wireguard') found.set(ifindex, getWireguard(generic, family, ifindex));
+  }
+  return found;
+}
+
+const families: readonly string[] = ['inet', 'ip', 'ip6'] satisfies NftFamily[];
+
+/** None on a kernel without nf_tables. */
+function readTables(): Pick<RawNetns, 'tables' | 'strangeTables'> {
+  try {
+    using netfilter = Transport.open(NETLINK_NETFILTER);
+    const entries = listTables(netfilter);
+    const ours = entries.filter(({ family }) => families.includes(family));
+    return {
+      tables: ours.flatMap(({ family, name }) => readTable(netfilter, family as NftFamily, name)?.form ?? []),
+      strangeTables: entries
+        .filter(({ family }) => !families.includes(family))
+        .map(({ family, name }) => `${family} ${name}`),
+    };
+  } catch (error) {
+    if (['EPROTONOSUPPORT', 'EINVAL', 'EOPNOTSUPP', 'ENOENT'].includes(codeOf(error)))
+      return { tables: [], strangeTables: [] };
+    throw error;
+  }
+}
+
+function readSysctls(keys: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const key of keys) {
+    const value = found[key] ?? readQuietly(key);
+    if (value !== undefined) found[key] = value;
+  }
+  return found;
+}
+
+/** Some keys can be there and not be read (stable_secret, unset). */
+function readQuietly(key: string): string | undefined {
+  try {
+    return readSysctl(key);
+  } catch (error) {
+    if (codeOf(error) === '') throw error;
+    return undefined;
+  }
+}
+
+/** Names of devices by their indexes. */
+export function namesOf({ links }: Pick<RawNetns, 'links'>): Map<number, IfName> {
+  return new Map(links.map((link) => [link.ifindex, link.ifname as IfName]));
+}
