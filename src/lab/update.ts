@@ -11,7 +11,8 @@ export type Limits = ContainerKeys;
 
 /** @throws NslabError for values that a file is refused for as well */
 export function readLimits(limits: Limits): Limits {
-  const lab = labOfContainer('update', { rootfs: 'host', ...limits });
+  // Without a network: that of `nslab run` is there only while a container of it is.
+  const lab = labOfContainer('update', { rootfs: 'host', network_mode: 'none', ...limits });
   return lab.nodes[0]?.container?.options ?? {};
 }
 
