@@ -46,15 +46,9 @@ export type MappedRoot = Disposable & { readonly folder: string };
 /** Owned by root as an unpacked image would be, with accounts of its own and a file of somebody else's. */
 export function mappedRoot(): MappedRoot {
   const folder = mkdtempSync(join(tmpdir(), 'nslab-root-'));
-  const [major = 0, minor = 0] = release().split('.').map(Number);
   const image = `${folder}.ext4`;
-  if (major > 6 || (major === 6 && minor >= 3)) {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'nslab-test', folder]);
-  } else {
-    execFileSync('truncate', ['-s', '96M', image]);
-    execFileSync('mkfs.ext4', ['-q', image]);
-    execFileSync('mount', ['-o', 'loop', image, folder]);
-  }
+  if (hasMappedTmpfs()) execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'nslab-test', folder]);
+  else makeExt4(image, folder);
   for (const name of ['bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'root', 'home'])
     mkdirSync(join(folder, name));
   chmodSync(join(folder, 'tmp'), 0o1777);
@@ -75,6 +69,19 @@ export function mappedRoot(): MappedRoot {
       rmSync(image, { force: true });
     },
   };
+}
+
+/** Whether a tmpfs takes idmapped mounts: since Linux 6.3. */
+export function hasMappedTmpfs(): boolean {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  return major > 6 || (major === 6 && minor >= 3);
+}
+
+/** Mounts a new ext4 that lies in the file. */
+export function makeExt4(image: string, at: string): void {
+  execFileSync('truncate', ['-s', '96M', image]);
+  execFileSync('mkfs.ext4', ['-q', image]);
+  execFileSync('mount', ['-o', 'loop', image, at]);
 }
 
 /** With their libraries; two commands for all of them, since an emulated machine takes seconds for one. */
