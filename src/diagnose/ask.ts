@@ -10,12 +10,13 @@ import type { NftFamily } from '../nfnl/ruleset.ts';
 import { getAddresses } from '../rtnl/addr.ts';
 import { getPortVlans } from '../rtnl/bridge-port.ts';
 import { RtnlError } from '../rtnl/error.ts';
-import { getLinks } from '../rtnl/link.ts';
+import { getLinks, type Link } from '../rtnl/link.ts';
 import { getFdb, getNeighbours } from '../rtnl/neigh.ts';
 import { getNsid } from '../rtnl/nsid.ts';
 import { getRoutes, lookupRoute } from '../rtnl/route.ts';
 import { getRules } from '../rtnl/rule.ts';
-import { NETLINK_NETFILTER, NETLINK_ROUTE, Transport } from '../rtnl/transport.ts';
+import { NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, Transport } from '../rtnl/transport.ts';
+import { findWireguard, getWireguard } from '../rtnl/wireguard.ts';
 import { codeOf } from '../sys/errno.ts';
 import {
   type Answer,
@@ -24,6 +25,7 @@ import {
   type Netns,
   type Port,
   type Question,
+  type Wireguard,
   type World,
 } from './world.ts';
 
@@ -175,12 +177,30 @@ class KernelNetns implements Netns {
     );
   }
 
+  wireguard({ ifindex }: Link): Wireguard | undefined {
+    return this.#once(`wireguard ${ifindex}`, () => this.#inside(() => readWireguard(ifindex)));
+  }
+
   byNsid(nsid: number, all: readonly KernelNetns[]): KernelNetns | undefined {
     if (!this.#nsids.has(nsid)) {
       const found = all.find((other) => getNsid(this.#rtnl(), other.#fd) === nsid);
       this.#nsids.set(nsid, found);
     }
     return this.#nsids.get(nsid);
+  }
+}
+
+/** Undefined where the kernel has no WireGuard, or the link is none. */
+function readWireguard(ifindex: number): Wireguard | undefined {
+  using generic = Transport.open(NETLINK_GENERIC);
+  const family = findWireguard(generic);
+  if (family === undefined) return undefined;
+  try {
+    const { publicKey, peers } = getWireguard(generic, family, ifindex);
+    return { ...(publicKey === undefined ? {} : { publicKey }), peers };
+  } catch (error) {
+    if (error instanceof RtnlError) return undefined;
+    throw error;
   }
 }
 

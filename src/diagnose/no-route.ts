@@ -15,6 +15,8 @@ export type Unrouted = {
   readonly to: IpAddress;
   readonly from?: IpAddress | undefined;
   readonly iif?: Link | undefined;
+  /** The vrf whose table was asked. */
+  readonly vrf?: Link | undefined;
   readonly mark: number;
 };
 
@@ -77,7 +79,7 @@ export function firstMatch(asked: Unrouted): { readonly route?: Route; readonly 
 type Visited = { readonly rule: Rule };
 
 /** The rules that the packet meets, without the one for the namespace's own addresses. */
-function visitedTables({ ns, to, from, iif, mark }: Unrouted): Visited[] {
+function visitedTables({ ns, to, from, iif, vrf, mark }: Unrouted): Visited[] {
   const family = familyNumber(to);
   const fits = (rule: Rule): boolean => {
     const conditions = [
@@ -92,13 +94,16 @@ function visitedTables({ ns, to, from, iif, mark }: Unrouted): Visited[] {
   return ns.rules
     .filter((rule) => rule.family === family && rule.table !== RT_TABLE_LOCAL && fits(rule))
     .sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0))
-    .map((rule) => (rule.l3mdev === true ? { rule: { ...rule, table: vrfTable(ns, iif) } } : { rule }))
+    .map((rule) =>
+      rule.l3mdev === true
+        ? { rule: { ...rule, table: vrfTable(vrf ?? linkOf(ns, iif?.master)) } }
+        : { rule },
+    )
     .filter(({ rule }) => rule.l3mdev !== true || rule.table !== 0);
 }
 
-function vrfTable(ns: Netns, iif: Link | undefined): number {
-  const master = linkOf(ns, iif?.master);
-  return master?.info?.kind === 'vrf' ? (master.info.table ?? 0) : 0;
+function vrfTable(vrf: Link | undefined): number {
+  return vrf?.info?.kind === 'vrf' ? (vrf.info.table ?? 0) : 0;
 }
 
 function bestRoute(ns: Netns, to: IpAddress, table: number): Route | undefined {

@@ -2,7 +2,15 @@
 // the kernel would carry it: routing, filters, translation, neighbours, the wires between. The first thing that stops it is the
 // cause. Nothing here is sent, and nothing is known of a file. ip_rcv(), ip_forward(), ip_output() of net/ipv4; their IPv6 likes.
 
-import { addressOf, type IpAddress, ipFamily } from '../base/ip.ts';
+import {
+  addressOf,
+  type IpAddress,
+  type IpInterface,
+  ipFamily,
+  prefixContains,
+  prefixLength,
+  subnetOf,
+} from '../base/ip.ts';
 import type { NftHook } from '../nfnl/ruleset.ts';
 import type { Link } from '../rtnl/link.ts';
 import type { Route } from '../rtnl/route.ts';
@@ -10,7 +18,16 @@ import { type Passage, passHook, type Translation, translate } from './filter.ts
 import { explainNoRoute, familyName, firstMatch, ownersOf } from './no-route.ts';
 import { familyOfPacket, type Packet, replyTo } from './packet.ts';
 import { hasAddress, type Station, Uppers, type Wire, wireOf } from './wire.ts';
-import { type Cause, type CauseCode, linkOf, type Netns, type Port, portName, type World } from './world.ts';
+import {
+  type Cause,
+  type CauseCode,
+  linkOf,
+  type Netns,
+  type Port,
+  portName,
+  type Wireguard,
+  type World,
+} from './world.ts';
 
 export type Ask = {
   readonly from: Netns;
@@ -75,6 +92,16 @@ type Translated = {
 
 type Arrived = { readonly ns: Netns; readonly packet: Packet; readonly iif: Link };
 
+type Lookup = {
+  readonly ns: Netns;
+  readonly packet: Packet;
+  /** It has its source already. */
+  readonly bound: boolean;
+  readonly iif?: Link;
+  /** The vrf whose table is asked. */
+  readonly oif?: Link | undefined;
+};
+
 class Walk {
   readonly #world: World;
   readonly #uppers: Uppers;
@@ -127,7 +154,7 @@ class Walk {
   #backTo(arrived: Arrived, source: Netns, bytes: number, there: readonly string[]): void {
     const answer = { ...replyTo(arrived.packet), bytes };
     try {
-      const end = this.#leg(arrived.ns, answer);
+      const end = this.#leg(arrived.ns, answer, vrfOf(arrived.ns, arrived.iif));
       if (end.ns === source) return;
       stop(
         'duplicate-address',
@@ -144,10 +171,10 @@ class Walk {
   }
 
   /** From the namespace that sends it to the one that takes it. */
-  #leg(from: Netns, packet: Packet): Arrived {
+  #leg(from: Netns, packet: Packet, vrf?: Link): Arrived {
     this.#path = [from.name];
     this.#visited = new Set();
-    let now: Arrived | Hop = this.#send(from, packet);
+    let now: Arrived | Hop = this.#send(from, packet, vrf);
     for (let hops = 0; 'station' in now; hops++) {
       if (hops >= HOPS) stop('loop', now.station.ns, `${now.station.ns.name}: the packet ran out of hops`);
       this.#path.push(now.station.ns.name);
@@ -156,9 +183,9 @@ class Walk {
     return now;
   }
 
-  #send(ns: Netns, given: Packet): Arrived | Hop {
+  #send(ns: Netns, given: Packet, vrf: Link | undefined): Arrived | Hop {
     const bound = given.reply;
-    const route = this.#lookup({ ns, packet: given, bound });
+    const route = this.#lookup({ ns, packet: given, bound, oif: vrf });
     const src = bound ? given.src : (route.src ?? sourceOf(ns, route, given.dst));
     if (src === undefined)
       return stop('no-address', ns, `${ns.name}: no interface has an ${familyName(given.dst)} address`);
@@ -166,7 +193,7 @@ class Walk {
     const before = packet.dst;
     packet = this.#hook('output', { ns, packet, oif: linkOf(ns, route.dev)?.ifname }, src);
     const again = packet.dst !== before || packet.mark !== 0;
-    const final = again ? this.#lookup({ ns, packet, bound: true }) : route;
+    const final = again ? this.#lookup({ ns, packet, bound: true, oif: vrf }) : route;
     if (final.type === 'local') return this.#toItself(ns, packet);
     this.#checkSource(ns, final, packet);
     return this.#transmit(ns, packet, final, undefined);
@@ -194,17 +221,20 @@ class Walk {
     );
   }
 
-  #lookup({ ns, packet, bound, iif }: { ns: Netns; packet: Packet; bound: boolean; iif?: Link }): Route {
+  #lookup({ ns, packet, bound, iif, oif }: Lookup): Route {
     const question = {
       to: packet.dst,
       ...(bound ? { from: packet.src } : {}),
       ...(iif === undefined ? {} : { iif: iif.ifindex }),
+      ...(oif === undefined ? {} : { oif: oif.ifindex }),
       ...(packet.mark === 0 ? {} : { mark: packet.mark }),
     };
     const answer = ns.lookup(question);
     if ('route' in answer && !isRefusing(answer.route)) return answer.route;
     const from = bound ? packet.src : undefined;
-    throw new Stopped(explainNoRoute({ ns, to: packet.dst, from, iif, mark: packet.mark }, this.#world));
+    throw new Stopped(
+      explainNoRoute({ ns, to: packet.dst, from, iif, vrf: oif, mark: packet.mark }, this.#world),
+    );
   }
 
   #receive({ station, packet: given }: Hop): Arrived | Hop {
@@ -242,9 +272,30 @@ class Walk {
         ns,
         `${ns.name} has the address ${packet.src} itself, and drops packets that come from it`,
       );
-    if (route === undefined && familyOfPacket(packet) === 4) checkReturnPath(ns, iif, packet);
+    if (route === undefined && familyOfPacket(packet) === 4) this.#checkReturnPath(ns, iif, packet);
     if (!forwards(ns, iif, packet)) return stop('forwarding-off', ns, forwardingText(ns, iif, packet));
     return route ?? this.#lookup({ ns, packet, bound: true, iif });
+  }
+
+  /** Source validation, ip-sysctl.rst rp_filter: the larger of the two values counts. */
+  #checkReturnPath(ns: Netns, iif: Link, packet: Packet): void {
+    const values = ['all', sysctlName(iif)].map((name) =>
+      Number(ns.sysctl(`net.ipv4.conf.${name}.rp_filter`) ?? 0),
+    );
+    const mode = Math.max(...values);
+    if (mode === 0) return;
+    const vrf = vrfOf(ns, iif);
+    const answer = ns.lookup({ to: packet.src, ...(vrf === undefined ? {} : { oif: vrf.ifindex }) });
+    if (!('route' in answer) || isRefusing(answer.route)) {
+      // Without the filter the answer would die here.
+      const missing = explainNoRoute({ ns, to: packet.src, vrf, mark: 0 }, this.#world);
+      const text = `${missing.text}, and rp_filter on ${iif.ifname} drops what comes from there`;
+      throw new Stopped({ ...missing, text });
+    }
+    if (mode !== 1 || answer.route.dev === iif.ifindex) return;
+    const out = linkOf(ns, answer.route.dev)?.ifname ?? 'another link';
+    const text = `${ns.name}: rp_filter on ${iif.ifname} drops packets from ${packet.src}: the way back leads out of ${out}`;
+    stop('rp-filter', ns, text);
   }
 
   #transmit(ns: Netns, given: Packet, route: Route, iif: Link | undefined): Arrived | Hop {
@@ -334,30 +385,34 @@ class Walk {
   #wire(port: Port): Wire {
     const known = this.#wires.get(port.link);
     if (known !== undefined) return known;
-    const carries = (from: Netns, to: IpAddress): Cause | undefined => {
-      if (this.#depth >= DEPTH) return undefined;
-      const any = (ipFamily(to) === 4 ? '0.0.0.0' : '::') as IpAddress;
-      const outer: Packet = {
-        proto: 'udp',
-        src: any,
-        dst: to,
-        sport: CLIENT_PORT,
-        dport: 4789,
-        bytes: SHORT,
-        reply: false,
-        mark: 0,
-      };
-      return new Walk(this.#world, this.#uppers, this.#depth + 1).oneWay(from, outer);
-    };
+    const carries = (from: Netns, to: IpAddress): Cause | undefined => this.#carries(from, to);
     const found = wireOf(port, this.#world, { uppers: this.#uppers, carries });
     this.#wires.set(port.link, found);
     return found;
+  }
+
+  /** What stops the packets of a tunnel. */
+  #carries(from: Netns, to: IpAddress): Cause | undefined {
+    if (this.#depth >= DEPTH) return undefined;
+    const any = (ipFamily(to) === 4 ? '0.0.0.0' : '::') as IpAddress;
+    const outer: Packet = {
+      proto: 'udp',
+      src: any,
+      dst: to,
+      sport: CLIENT_PORT,
+      dport: 4789,
+      bytes: SHORT,
+      reply: false,
+      mark: 0,
+    };
+    return new Walk(this.#world, this.#uppers, this.#depth + 1).oneWay(from, outer);
   }
 
   /** Who gets a packet that leaves by the link: the one that has the address of the next hop. */
   #stationOf(port: Port, route: Route, packet: Packet): Station {
     const { ns, link } = port;
     const next = route.via ?? packet.dst;
+    if (link.kind === 'wireguard') return this.#throughWireguard(port, packet);
     const wire = this.#wire(port);
     if ((link.flags & IFF_NOARP) !== 0) return this.#farEnd(port, wire, next);
     const owners = wire.stations.filter((station) => answersFor(station, next));
@@ -384,6 +439,46 @@ class Walk {
     checkDad(first, next);
     checkFdb(first);
     return first;
+  }
+
+  /** To the peer that has the destination among its allowed_ips; the peer must take packets from the source by us. */
+  #throughWireguard(port: Port, packet: Packet): Station {
+    const { ns, link } = port;
+    if (!link.up) return stop('link-down', ns, `${portName(port)} is down`);
+    const own = ns.wireguard(link);
+    const peer = peerFor(own?.peers ?? [], packet.dst);
+    if (peer === undefined)
+      return stop('tunnel', ns, `${ns.name}: no peer of ${link.ifname} has ${packet.dst} in its allowed_ips`);
+    const far = this.#world.all
+      .flatMap((other) => other.links.map((one) => ({ ns: other, link: one })))
+      .find(
+        (one) => one.link.kind === 'wireguard' && one.ns.wireguard(one.link)?.publicKey === peer.publicKey,
+      );
+    if (far === undefined) throw new Unseen(`packets leave by ${portName(port)}`);
+    if (!far.link.up) return stop('link-down', far.ns, `${portName(far)} is down`);
+    const theirs = far.ns.wireguard(far.link)?.peers ?? [];
+    const us = theirs.find(({ publicKey }) => publicKey === own?.publicKey);
+    if (us === undefined)
+      return stop(
+        'tunnel',
+        far.ns,
+        `${far.ns.name}: no peer of ${far.link.ifname} has the key of ${portName(port)}`,
+      );
+    if (peerFor([us], packet.src) === undefined)
+      return stop(
+        'tunnel',
+        far.ns,
+        `${far.ns.name}: the peer of ${far.link.ifname} that is ${portName(port)} has not ${packet.src} in its allowed_ips`,
+      );
+    // Who has no address of the other waits to be called.
+    const under =
+      peer.endpoint === undefined
+        ? us.endpoint && this.#carries(far.ns, us.endpoint.address)
+        : this.#carries(ns, peer.endpoint.address);
+    if (under !== undefined) throw new Stopped(under);
+    if (peer.endpoint === undefined && us.endpoint === undefined)
+      return stop('tunnel', ns, `${portName(port)} and ${portName(far)} do not know each other's endpoint`);
+    return { ...far, through: [] };
   }
 
   #farEnd(port: Port, wire: Wire, next: IpAddress): Station {
@@ -489,6 +584,14 @@ function sortOwners(owners: readonly Station[], address: IpAddress): Station[] {
   return [...owners].sort((a, b) => rank(a) - rank(b));
 }
 
+/** The longest prefix decides, as in a routing table. */
+function peerFor(peers: Wireguard['peers'], address: IpAddress): Wireguard['peers'][number] | undefined {
+  const best = (allowed: readonly IpInterface[]): number =>
+    Math.max(-1, ...allowed.filter((one) => prefixContains(subnetOf(one), address)).map(prefixLength));
+  const [first] = [...peers].sort((a, b) => best(b.allowedIps) - best(a.allowedIps));
+  return first !== undefined && best(first.allowedIps) >= 0 ? first : undefined;
+}
+
 function sysctlName(link: Link): string {
   return link.ifname.replaceAll('.', '/');
 }
@@ -513,25 +616,6 @@ function sourceOf(ns: Netns, route: Route, to: IpAddress): IpAddress | undefined
   const own = link === undefined ? undefined : firstAddress(ns, link, to);
   const any = ns.addresses.find((one) => ipFamily(one.address) === ipFamily(to) && one.scope === 'global');
   return own ?? (any === undefined ? undefined : addressOf(any.address));
-}
-
-/** Source validation, ip-sysctl.rst rp_filter: the larger of the two values counts. */
-function checkReturnPath(ns: Netns, iif: Link, packet: Packet): void {
-  const values = ['all', sysctlName(iif)].map((name) =>
-    Number(ns.sysctl(`net.ipv4.conf.${name}.rp_filter`) ?? 0),
-  );
-  const mode = Math.max(...values);
-  if (mode === 0) return;
-  const answer = ns.lookup({ to: packet.src });
-  const route = 'route' in answer && !isRefusing(answer.route) ? answer.route : undefined;
-  const text = `${ns.name}: rp_filter on ${iif.ifname} drops packets from ${packet.src}`;
-  if (route === undefined) stop('rp-filter', ns, `${text}, to which there is no route back`);
-  if (mode === 1 && route.dev !== iif.ifindex)
-    stop(
-      'rp-filter',
-      ns,
-      `${text}: the way back leads out of ${linkOf(ns, route.dev)?.ifname ?? 'another link'}`,
-    );
 }
 
 function forwards(ns: Netns, iif: Link, packet: Packet): boolean {

@@ -1,7 +1,7 @@
 // What the walk asks, and what it says in the end. A namespace is only known by its answers: ask.ts gets them from the kernel,
 // and a test makes them up, so that the walk itself is a function of plain data.
 
-import type { IpAddress } from '../base/ip.ts';
+import type { IpAddress, IpInterface } from '../base/ip.ts';
 import type { TableForm } from '../nfnl/read.ts';
 import type { Address } from '../rtnl/addr.ts';
 import type { PortVlan } from '../rtnl/bridge-port.ts';
@@ -39,6 +39,7 @@ export type CauseCode =
   | 'vlan'
   | 'wrong-fdb'
   | 'mtu'
+  | 'tunnel'
   | 'dropped'
   | 'rejected'
   | 'nobody-listens'
@@ -50,6 +51,8 @@ export type Question = {
   readonly from?: IpAddress;
   /** As if the packet came in by this link; its ifindex. */
   readonly iif?: number;
+  /** Only by this link, or by the table of this vrf. */
+  readonly oif?: number;
   readonly mark?: number;
 };
 
@@ -58,6 +61,16 @@ export type Answer = { readonly route: Route } | { readonly code: string };
 
 /** A socket that waits for others: an address of the family, any of them where it is 0.0.0.0 or ::. */
 export type Listener = { readonly address: IpAddress; readonly port: number };
+
+/** A WireGuard link, without its secrets. */
+export type Wireguard = {
+  readonly publicKey?: string;
+  readonly peers: readonly {
+    readonly publicKey: string;
+    readonly endpoint?: { readonly address: IpAddress };
+    readonly allowedIps: readonly IpInterface[];
+  }[];
+};
 
 /** One network namespace, as it answers now. */
 export interface Netns {
@@ -76,6 +89,7 @@ export interface Netns {
   /** A sysctl as sysctl(8) spells it; undefined where the kernel has none of that name. */
   sysctl(key: string): string | undefined;
   listeners(proto: 'tcp' | 'udp'): readonly Listener[];
+  wireguard(link: Link): Wireguard | undefined;
 }
 
 /** A link and the namespace it is in. */

@@ -15,7 +15,7 @@ import { sanitizedNslab } from '../support/pinned-lab.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
 
 const WAIT_MS = patience(2000);
-const SILENCE_MS = 300;
+const SILENCE_MS = patience(300);
 
 function kernelTest(title: string, body: (t: TestContext) => Promise<void> | void): void {
   test(title, async (t) => {

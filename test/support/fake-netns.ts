@@ -10,7 +10,7 @@ import {
   prefixLength,
   subnetOf,
 } from '../../src/base/ip.ts';
-import type { Answer, Listener, Netns, Port, Question, World } from '../../src/diagnose/world.ts';
+import type { Answer, Listener, Netns, Port, Question, Wireguard, World } from '../../src/diagnose/world.ts';
 import { formOf, type TableForm } from '../../src/nfnl/read.ts';
 import type { NftTable } from '../../src/nfnl/ruleset.ts';
 import type { Address } from '../../src/rtnl/addr.ts';
@@ -38,6 +38,7 @@ export type FakeNetns = {
   readonly forwarding?: boolean;
   readonly tables?: readonly NftTable[];
   readonly listeners?: readonly Listener[];
+  readonly wireguard?: Wireguard;
 };
 
 /** A world of these namespaces. */
@@ -142,6 +143,10 @@ class Fake implements Netns {
         ? '1'
         : '0'
       : '0';
+  }
+
+  wireguard(): Wireguard | undefined {
+    return this.spec.wireguard;
   }
 
   listeners(): readonly Listener[] {

@@ -121,7 +121,7 @@ export function skipUnlessKernelCan(t: TestContext, lab: Lab): boolean {
 
 let vlanFiltering: boolean | undefined;
 
-function hasVlanFiltering(): boolean {
+export function hasVlanFiltering(): boolean {
   if (vlanFiltering === undefined) {
     const script = 'ip link add b0 type bridge && ip link set b0 type bridge vlan_filtering 1';
     try {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { IpAddress } from '../../../src/base/ip.ts';
+import type { IpAddress, IpInterface } from '../../../src/base/ip.ts';
 import { type Ask, diagnose } from '../../../src/diagnose/walk.ts';
 import type { NftTable } from '../../../src/nfnl/ruleset.ts';
 import { type FakeNetns, fakeWorld } from '../../support/fake-netns.ts';
@@ -173,5 +173,47 @@ test('an MTU between the ends of a wire swallows what is too long', () => {
   assert.equal(
     textOf(world, { long: true }),
     'back: gw:wan has MTU 1300, and drops packets of 1500 bytes that come over its wire',
+  );
+});
+
+test('WireGuard: both sides need the other’s key, its addresses and a way between them', () => {
+  const tunnel = (allowed: string, key = 'near', wan = '203.0.113.2/24') => {
+    const peer = (publicKey: string, address: string, allowedIps: string) => ({
+      publicKey,
+      endpoint: { address: address as IpAddress },
+      allowedIps: [allowedIps as IpInterface],
+    });
+    return fakeWorld({
+      pc: {
+        links: {
+          eth0: { addresses: ['203.0.113.1/24'], peer: 'far:eth0' },
+          wg0: { addresses: ['10.99.0.1/24'], kind: 'wireguard' },
+        },
+        wireguard: { publicKey: 'near', peers: [peer('far', '203.0.113.2', '10.99.0.2/32')] },
+      },
+      far: {
+        links: {
+          eth0: { addresses: [wan], peer: 'pc:eth0' },
+          wg0: { addresses: ['10.99.0.2/24', '10.99.0.3/24'], kind: 'wireguard' },
+        },
+        wireguard: { publicKey: 'far', peers: [peer(key, '203.0.113.1', allowed)] },
+      },
+    });
+  };
+  const ping = (world: ReturnType<typeof fakeWorld>, address = '10.99.0.2') =>
+    textOf(world, { to: address as IpAddress, proto: 'icmp' });
+  assert.equal(ping(tunnel('10.99.0.1/32')), 'fine');
+  assert.equal(
+    ping(tunnel('10.99.0.1/32'), '10.99.0.3'),
+    'pc: no peer of wg0 has 10.99.0.3 in its allowed_ips',
+  );
+  assert.equal(
+    ping(tunnel('10.99.0.9/32')),
+    'far: the peer of wg0 that is pc:wg0 has not 10.99.0.1 in its allowed_ips',
+  );
+  assert.equal(ping(tunnel('10.99.0.1/32', 'other')), 'far: no peer of wg0 has the key of pc:wg0');
+  assert.equal(
+    ping(tunnel('10.99.0.1/32', 'near', '203.0.113.9/24')),
+    'pc: nobody has 203.0.113.2 on the wire of eth0 (there are far:eth0 203.0.113.9/24)',
   );
 });
