@@ -16,7 +16,7 @@
 enum {
     BLOCK_SIZE = 128 << 10,
     SMALL_BLOCK = 64 << 10,
-    BLOCKS_MOST = 256,
+    BLOCKS_MOST = 512,
     BLOCKS_LEAST = 2,
     FRAME_SIZE = 2048, // of no meaning in version 3, but looked at
     MANY = 512,

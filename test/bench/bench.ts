@@ -7,6 +7,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchCapture, type CaptureFigures } from './capture.ts';
 import { benchContainers, type ContainerFigures } from './containers.ts';
 import { type ContenderName, contenderNames, type Tools } from './contenders.ts';
 import { compareObjects } from './equal.ts';
@@ -20,7 +21,7 @@ import { compile, footprint, isInside, leftovers, openWorkspace, runInside } fro
 const USAGE = `usage: npm run bench -- [OPTION]...
   --n 10,100,500,1000   sizes
   --rounds 5            rounds of each size
-  --only star,ring      shapes, and exec, containers
+  --only star,ring      shapes, and exec, containers, capture
   --script-max 100      largest size for one ip per command
   --without NAME,...    leave out limit, nslab, ip-batch or ip-script
   --big                 also a star of 4096 nodes on 5 bridges
@@ -56,7 +57,7 @@ function readOptions(): Options | undefined {
     options: {
       n: { type: 'string', default: '10,100,500,1000' },
       rounds: { type: 'string', default: '5' },
-      only: { type: 'string', default: 'star,ring,exec,containers' },
+      only: { type: 'string', default: 'star,ring,exec,containers,capture' },
       'script-max': { type: 'string', default: '100' },
       without: { type: 'string', default: '' },
       big: { type: 'boolean', default: false },
@@ -157,6 +158,17 @@ function printContainers({ one, many, monitor }: ContainerFigures): void {
   );
 }
 
+function printCapture(figures: readonly CaptureFigures[]): void {
+  print('\ncapture of both ends of a wire into a file, packets of UDP\n');
+  const rows = figures.map(({ bytes, asked, rate, captured, lost }) => [
+    `${bytes} bytes, ${asked} a second asked`,
+    rate.toFixed(0),
+    String(captured),
+    String(lost),
+  ]);
+  print(tableText(['', 'sent a second', 'captured', 'lost'], rows));
+}
+
 async function measure(options: Options, tools: Tools, runner: Runner): Promise<void> {
   if (options.stages) {
     for (const shape of shapesOf(options)) {
@@ -192,8 +204,13 @@ async function measure(options: Options, tools: Tools, runner: Runner): Promise<
     if (containers === undefined) print('\ncontainers are left out: no static busybox (busybox-static)\n');
     else printContainers(containers);
   }
+  let capture: CaptureFigures[] = [];
+  if (options.only.includes('capture') && isBuilt()) {
+    capture = await benchCapture(runner, tools);
+    printCapture(capture);
+  }
   if (options.json !== undefined) {
-    const summary = { node: process.version, ownRun: isInside(), labs, exec, containers };
+    const summary = { node: process.version, ownRun: isInside(), labs, exec, containers, capture };
     writeFileSync(options.json, `${JSON.stringify(summary, undefined, 1)}\n`);
   }
 }

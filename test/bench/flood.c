@@ -37,20 +37,21 @@ int main(int argc, char **argv)
         parts[i] = (struct iovec){bytes[i], size};
         messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
     }
-    uint64_t sent = 0, most = (uint64_t)(rate * seconds);
-    double start = now(), end = start;
-    while (sent < most && end < start + seconds * 4) {
+    uint64_t sent = 0;
+    double start = now(), end = start, last = start, credit = 0;
+    for (; end < start + seconds; last = end) {
         end = now();
-        if ((double)sent > (end - start) * rate) continue;
-        unsigned count = most - sent < BATCH ? (unsigned)(most - sent) : BATCH;
-        for (unsigned i = 0; i < count; i++) {
+        // What could not be sent in time is not sent in a burst later.
+        credit += (end - last) * rate;
+        if (credit > rate / 200 + BATCH) credit = rate / 200 + BATCH;
+        if (credit < BATCH) continue;
+        for (unsigned i = 0; i < BATCH; i++) {
             uint64_t number = sent + i;
             memcpy(bytes[i], &number, sizeof number);
         }
-        int done = sendmmsg(fd, messages, count, 0);
-        if (done > 0) sent += (uint64_t)done;
+        int done = sendmmsg(fd, messages, BATCH, 0);
+        if (done > 0) sent += (uint64_t)done, credit -= done;
     }
-    end = now();
     printf("%llu %.0f\n", (unsigned long long)sent, (end - start) * 1000);
     return 0;
 }

@@ -56,7 +56,7 @@ export function openWorkspace(): Workspace {
 }
 
 /** Compiles test/bench/NAME.c into the workspace and returns the program's path. */
-export function compile(workspace: Workspace, name: string): string {
+export function compile(workspace: Pick<Workspace, 'folder'>, name: string): string {
   const program = join(workspace.folder, name);
   const source = join(import.meta.dirname, `${name}.c`);
   const cc = spawnSync('cc', ['-O2', '-std=gnu17', ...WARNINGS, '-o', program, source], { encoding: 'utf8' });
