@@ -237,12 +237,20 @@ const attach = (y: Argv) =>
 
 const stats = (y: Argv) =>
   y
-    .positional('nodes', { type: 'string', array: true, describe: 'names of containers; all by default' })
+    .positional('names', {
+      type: 'string',
+      array: true,
+      describe: 'labs, nodes or containers; all by default',
+    })
     .option('lab', inLab)
+    .option('interfaces', { type: 'boolean', default: false, describe: 'only what passes interfaces' })
+    .option('containers', { type: 'boolean', default: false, describe: 'only what containers use' })
     .option('stream', { type: 'boolean', default: true, describe: 'again and again (--no-stream: once)' })
     .option('json', json)
-    .example('$0 stats', 'all containers, every second until ctrl-c')
-    .example('$0 stats --no-stream --json web', 'one, once, for a program');
+    .example('$0 stats', 'all interfaces and containers, every second until ctrl-c')
+    .example('$0 stats r1 r2', 'what passes the interfaces of two nodes')
+    .example('$0 stats --no-stream --json web', 'a container, once, for a program')
+    .epilogue('--json prints an array of one kind, or {"interfaces": [...], "containers": [...]}.');
 
 const capture = (y: Argv) =>
   y
@@ -508,8 +516,9 @@ export const commands: CommandModule[] = [
     handler: (args) => choose(async () => (await import('./commands/top.ts')).run(args as never)),
   },
   {
-    command: 'stats [nodes..]',
-    describe: 'show what containers use of processor, memory and disk',
+    command: 'stats [names..]',
+    describe:
+      'show what passes the interfaces of labs, and what containers use of processor, memory and disk',
     builder: stats,
     handler: (args) => choose(async () => (await import('./commands/stats.ts')).run(args as never)),
   },
@@ -518,6 +527,16 @@ export const commands: CommandModule[] = [
     describe: 'show the packets of a lab as they pass, or write them to a file for Wireshark',
     builder: capture,
     handler: (args) => choose(async () => (await import('./commands/capture.ts')).run(args as never)),
+  },
+  {
+    command: 'events [lab]',
+    describe: 'tell what changes in a lab: links, addresses, routes, neighbours, containers',
+    builder: (y: Argv) =>
+      y
+        .positional('lab', { type: 'string', describe: 'name of the lab; not needed when only one is up' })
+        .option('json', { ...json, describe: 'print events as JSON, one a line' })
+        .example('$0 events', 'a line for each change, until ctrl-c or the lab is down'),
+    handler: (args) => choose(async () => (await import('./commands/events.ts')).run(args as never)),
   },
   {
     command: 'changes <node>',

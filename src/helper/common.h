@@ -97,5 +97,6 @@ verb_function verb_export;
 verb_function verb_tar_out;
 verb_function verb_probe;
 verb_function verb_capture;
+verb_function verb_events;
 
 #endif

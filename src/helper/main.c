@@ -27,6 +27,7 @@ static const struct {
     {"_tar-out", verb_tar_out},
     {"_probe", verb_probe},
     {"_capture", verb_capture},
+    {"_events", verb_events},
 };
 
 // Help is text about options, which Node has.

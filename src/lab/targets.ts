@@ -139,7 +139,7 @@ function modelOf(lab: LabName): Lab {
 }
 
 function unknownNode(name: string, labs: readonly Lab[]): NslabError {
-  const names = labs.flatMap((lab) => lab.nodes.map((node) => node.name));
+  const names = [...new Set(labs.flatMap((lab) => lab.nodes.map((node) => node.name)))];
   const list =
     names.length === 0
       ? 'no lab is up'
@@ -157,4 +157,26 @@ export function targetLines(targets: readonly Target[]): string[] {
     ...maybe.map((ifname) => `maybe ${ifname}`),
     ...(others ? ['others'] : []),
   ]);
+}
+
+/** All of one lab: the one of that name, or the only one. */
+export function labAsTargets(name?: string): Targets {
+  const lab = modelOf(onlyLab(name));
+  return { lab, targets: allTargets(lab) };
+}
+
+/** Those of the words that are labs. */
+export function labsNamed(words: readonly string[]): string[] {
+  const labs = new Set<string>(listLabs());
+  return words.filter((word) => labs.has(word));
+}
+
+/** Every namespace of one lab or of all, each with its lab; none for a lab that is just being taken down. */
+export function labTargets(name?: string): (Target & { readonly lab: string })[] {
+  const labs = name === undefined ? listLabs() : listLabs().filter((lab) => lab === name);
+  if (name !== undefined && labs.length === 0) onlyLab(name);
+  return labs.flatMap((lab) => {
+    const model = readLab(lab);
+    return model === undefined ? [] : allTargets(model).map((target) => ({ ...target, lab }));
+  });
 }

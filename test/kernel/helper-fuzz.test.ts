@@ -20,14 +20,14 @@ function kernelTest(title: string, body: (t: TestContext) => void): void {
   });
 }
 
-function helper(args: readonly string[]): { status: number | null; stderr: string } {
+function helper(args: readonly string[], input = ''): { status: number | null; stderr: string } {
   const program = join(sanitizedNslab(), '../../dist/nslab-helper');
   const env = {
     PATH: '/no/such/folder',
     ASAN_OPTIONS: 'detect_leaks=0',
     UBSAN_OPTIONS: 'print_stacktrace=1',
   };
-  const result = spawnSync(program, args, { encoding: 'utf8', env, cwd: '/' });
+  const result = spawnSync(program, args, { encoding: 'utf8', env, cwd: '/', input });
   return { status: result.status, stderr: result.stderr };
 }
 
@@ -118,3 +118,42 @@ kernelTest('no passwd, group or prefix file overruns anything', () => {
     { numRuns: RUNS / 2 },
   );
 });
+
+kernelTest(
+  'no list of namespaces and no filter makes a capture or a listener do anything but work or refuse',
+  () => {
+    using lab = pinnedLab(['pc1']);
+    const free = fc.string({ unit: 'binary', maxLength: 40 }).map((text) => text.replace(/[\0\n]/g, '_'));
+    const number = fc.oneof(fc.nat(300), fc.constantFrom(-1, 65_536, 4_294_967_295, 4097)).map(String);
+    const step = fc.tuple(number, number, number, number).map((numbers) => numbers.join(' '));
+    const known = fc.constantFrom(
+      ...[
+        `netns pc1 ${lab.pin('pc1')}`,
+        'netns gone /no/such/pin',
+        'netns file /etc/passwd',
+        'netns',
+        'netns x',
+      ],
+      ...['only lo', 'only eth9', 'maybe eth9', 'others', 'only ', 'filter others 1', 'filter ethernet 2'],
+      ...['6 0 0 0', '40 0 0 12', '21 0 1 2048', '6 0 0 65535', ''],
+    );
+    const line = fc.oneof({ weight: 5, arbitrary: known }, { weight: 1, arbitrary: step }, free);
+    const list = fc.array(line, { maxLength: 8 });
+    const look = (args: readonly string[], lines: readonly string[], statuses: readonly number[]): void => {
+      const { status, stderr } = helper(args, `${lines.join('\n')}\n`);
+      const shown = `${JSON.stringify([args, lines])}: ${status}\n${stderr}`;
+      assert.doesNotMatch(stderr, /Sanitizer|runtime error/, shown);
+      assert.ok(status !== null && statuses.includes(status), shown);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: that none of them reaches the terminal is what is tested
+      assert.doesNotMatch(stderr, /[\x00-\x09\x0b-\x1f\x7f\u0080-\u009f]/, shown);
+    };
+    fc.assert(
+      fc.property(list, (lines) => {
+        look(['_capture', '--duration', '5', '--snaplen', '60'], lines, [0, 2, 4, 7]);
+        // What means nothing ends a listener, which would go on for ever otherwise.
+        look(['_events'], [...lines, 'no such line'], [2, 4]);
+      }),
+      { numRuns: RUNS / 10 },
+    );
+  },
+);
