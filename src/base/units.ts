@@ -155,8 +155,8 @@ function whole(result: Read): Read {
 
 /** A time in microseconds as tc prints it, `1.5ms`; what {@link parseDuration} reads. */
 export function durationText(us: number): string {
-  if (us >= 1e6) return `${decimal(us / 1e6)}s`;
-  return us >= 1e3 ? `${decimal(us / 1e3)}ms` : `${decimal(us)}us`;
+  if (us >= 1e6 && us % 1e3 === 0) return `${us / 1e6}s`;
+  return us >= 1e3 ? `${us / 1e3}ms` : `${us}us`;
 }
 
 /** Bits per second as tc prints them, `10mbit`; what {@link parseRate} reads. */

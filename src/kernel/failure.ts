@@ -43,6 +43,18 @@ export function failureFrom(failure: RtnlFailure, op: Op): OpFailure {
       lacks: module,
     };
   }
+  // "Specified qdisc kind is unknown" is said since Linux 4.16.
+  if (op.kind === 'setQdisc' && op.qdisc !== null && code === 'ENOENT') {
+    const { kind } = op.qdisc;
+    const module = `sch_${kind}`;
+    const hint = `its kernel module is ${module}; where the distribution ships it: modprobe ${module}`;
+    return {
+      code,
+      message: `the running kernel has no queueing discipline ${kind} (${code})`,
+      hint,
+      lacks: module,
+    };
+  }
   if (isIpv6(op) && (code === 'EOPNOTSUPP' || code === 'EAFNOSUPPORT')) return lacksIpv6(code);
   const said = failure.message === '' ? (plain[code] ?? '') : failure.message;
   const message = said === '' ? code : `${said} (${code})`;

@@ -29,16 +29,18 @@ import { helperExec } from './helper.ts';
 import { portHolder, refusedPort } from './listeners.ts';
 import { NetnsWatcher } from './netns-watcher.ts';
 import { isIdleWithoutIpv6, kernelHasIpv6, withoutIpv6 } from './no-ipv6.ts';
-import { observeHost, readDevices, readLinkState } from './observe.ts';
+import { observeHost, readDevices, readLinkConfig, readLinkState, readQdiscs, restoreUp } from './observe.ts';
 import { Places } from './places.ts';
 import type {
   ContainerState,
   DeviceView,
   Kernel,
+  LinkConfig,
   NetnsWatch,
   Observed,
   OpFailure,
   PortRefusal,
+  QdiscView,
   RunResult,
   UndoResult,
 } from './port.ts';
@@ -70,6 +72,7 @@ const configKinds: ReadonlySet<Op['kind']> = new Set<ConfigOp['kind']>([
   'addRule',
   'addNeighbour',
   'addFdb',
+  'setQdisc',
 ]);
 
 /** The end of a run of ops that can share one batch with the op at `from`. */
@@ -451,6 +454,34 @@ export class LinuxKernel implements Kernel {
     if (place !== null && !isNetns(this.#places.pin(place))) return undefined;
     try {
       return readDevices(this.#places.route(place));
+    } finally {
+      this.#places.leave();
+    }
+  }
+
+  readQdiscs(place: Place): ReadonlyMap<string, QdiscView> {
+    try {
+      return readQdiscs(this.#places.route(place));
+    } finally {
+      this.#places.leave();
+    }
+  }
+
+  takeDown(place: Place, ifname: IfName): LinkConfig {
+    const route = this.#places.route(place);
+    try {
+      const ifindex = this.#lookup.index(place, ifname);
+      const config = readLinkConfig(route, ifindex);
+      route.request(setLink({ ifindex }, { up: false }));
+      return config;
+    } finally {
+      this.#places.leave();
+    }
+  }
+
+  bringUp(place: Place, ifname: IfName, config: LinkConfig): void {
+    try {
+      restoreUp(this.#places.route(place), this.#lookup.index(place, ifname), config);
     } finally {
       this.#places.leave();
     }

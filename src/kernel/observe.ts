@@ -5,15 +5,17 @@ import type { IfName } from '../base/names.ts';
 import { listNetns } from '../netns/pin.ts';
 import { listTables } from '../nfnl/apply.ts';
 import type { LinkState } from '../plan/op.ts';
-import { getAddresses, scopeNumber } from '../rtnl/addr.ts';
-import { getLink, getLinks } from '../rtnl/link.ts';
-import { getRoutePayloads, getRoutes, RT_TABLE_MAIN } from '../rtnl/route.ts';
+import { getAddresses, newAddress, type Scope, scopeName, scopeNumber } from '../rtnl/addr.ts';
+import { getLink, getLinks, setLink } from '../rtnl/link.ts';
+import { getRootQdiscs } from '../rtnl/qdisc.ts';
+import { getRoutePayloads, getRoutes, RT_TABLE_MAIN, rawRoute } from '../rtnl/route.ts';
 import { AF_INET, AF_INET6 } from '../rtnl/rtnetlink.ts';
 import { NETLINK_NETFILTER, Transport } from '../rtnl/transport.ts';
 
 import { codeOf } from '../sys/errno.ts';
 import { readDeviceSysctls } from '../sys/sysctl.ts';
-import type { DeviceView, Observed } from './port.ts';
+import type { DeviceView, LinkConfig, Observed, QdiscView } from './port.ts';
+import { impairmentOf } from './requests.ts';
 
 /** linux/if_arp.h */
 const ARPHRD_LOOPBACK = 772;
@@ -54,16 +56,24 @@ export function readLinkState(route: Transport, ifname: IfName): LinkState | und
   const link = getLink(route, { ifname });
   if (link === undefined) return undefined;
   const master = link.master === undefined ? undefined : getLink(route, { ifindex: link.master })?.ifname;
-  const routes = [AF_INET, AF_INET6].flatMap((family) =>
-    getRoutePayloads(route, { family: family as typeof AF_INET, dev: link.ifindex }),
-  );
   return {
     ifname,
     mac: link.mac ?? '',
     mtu: link.mtu ?? 1500,
     up: link.up,
     ...(master === undefined ? {} : { master }),
-    addresses: getAddresses(route, { ifindex: link.ifindex })
+    ...readLinkConfig(route, link.ifindex),
+    sysctls: readDeviceSysctls(ifname),
+  };
+}
+
+/** Addresses and routes of a link that do not come by themselves. */
+export function readLinkConfig(route: Transport, ifindex: number): LinkConfig {
+  const routes = [AF_INET, AF_INET6].flatMap((family) =>
+    getRoutePayloads(route, { family: family as typeof AF_INET, dev: ifindex }),
+  );
+  return {
+    addresses: getAddresses(route, { ifindex })
       .filter((a) => a.permanent && !(a.address.startsWith('fe80:') && a.scope === 'link'))
       .map(({ address, broadcast, scope }) => ({
         ip: address,
@@ -71,8 +81,40 @@ export function readLinkState(route: Transport, ifname: IfName): LinkState | und
         scope: typeof scope === 'number' ? scope : scopeNumber(scope),
       })),
     routes: routes.filter((payload) => isKept(payload)).map((payload) => payload.toString('base64')),
-    sysctls: readDeviceSysctls(ifname),
   };
+}
+
+/** A link up, with what going down took: all its routes, and the addresses of IPv6 (net.ipv6.conf.*.keep_addr_on_down is 0). */
+export function restoreUp(route: Transport, ifindex: number, { addresses, routes }: LinkConfig): void {
+  route.request(setLink({ ifindex }, { up: true }));
+  route.batch(
+    addresses.map(({ ip, broadcast, scope }) =>
+      newAddress({
+        ifindex,
+        address: ip,
+        ...(broadcast === undefined ? {} : { broadcast }),
+        scope: scopeName(scope) as Scope,
+        ...(ip.includes(':') ? { nodad: true } : {}),
+      }),
+    ),
+  );
+  const payloads = routes.map((payload) => rawRoute(Buffer.from(payload, 'base64')));
+  // A gateway must be reachable when its route comes, and the kernel lists routes in another order: twice is enough.
+  route.batch(payloads);
+  route.batch(payloads);
+}
+
+/** What somebody has put at the root of a device. */
+export function readQdiscs(route: Transport): Map<string, QdiscView> {
+  const names = new Map(getLinks(route).map(({ ifindex, ifname }) => [ifindex, ifname]));
+  const found = new Map<string, QdiscView>();
+  for (const { ifindex, handle, qdisc } of getRootQdiscs(route)) {
+    const name = names.get(ifindex);
+    if (name === undefined || handle === 0) continue;
+    const impair = impairmentOf(qdisc);
+    found.set(name, { kind: qdisc.kind, ...(impair === undefined ? {} : { impair }) });
+  }
+  return found;
 }
 
 /** Routes that the kernel makes by itself with an address or a link come back with those (RTPROT_KERNEL, table local). */

@@ -3,7 +3,7 @@
 
 import type { IpAddress, IpInterface, IpPrefix } from '../base/ip.ts';
 import type { IfName, LabName, NetnsName, NodeName } from '../base/names.ts';
-import type { Place } from '../model/lab.ts';
+import type { Impairment, Place } from '../model/lab.ts';
 import type { LinkState, Op, UndoOp } from '../plan/op.ts';
 
 /** Why an op was refused: the kernel's own word and text, if it gave any. */
@@ -93,6 +93,16 @@ export type DeviceView = {
   readonly addresses: readonly IpInterface[];
 };
 
+/** What is at the root of a device, where somebody has put something there. */
+export type QdiscView = {
+  readonly kind: string;
+  /** What it does, in a file's words; absent where that is none of them. */
+  readonly impair?: Impairment;
+};
+
+/** What the kernel takes from a link that is set down. */
+export type LinkConfig = Pick<LinkState, 'addresses' | 'routes'>;
+
 /** How far the kernel has come with destroying namespaces: it does so after `down`, in its own time. */
 export type NetnsEnd =
   /** Somebody still holds these: a process inside, or one that has them open. */
@@ -128,6 +138,12 @@ export interface Kernel {
   watchNetns(names: readonly NetnsName[]): NetnsWatch;
   /** The devices of a namespace of the open lab, or of the machine's own; undefined where there is no such namespace. */
   readDevices(place: Place): readonly DeviceView[] | undefined;
+  /** By the name of the device; those that have what the kernel chose are left out. */
+  readQdiscs(place: Place): ReadonlyMap<string, QdiscView>;
+  /** Sets a link down, and says what it has lost. */
+  takeDown(place: Place, ifname: IfName): LinkConfig;
+  /** Sets it up again and gives it back what it had. */
+  bringUp(place: Place, ifname: IfName, config: LinkConfig): void;
   /** A container of the open lab; undefined where none of that name was ever started. */
   readContainer(node: NodeName): ContainerState | undefined;
   /** Closes sockets and descriptors. */

@@ -4,8 +4,9 @@
 import { addressOf, type IpInterface, ipFamily, prefixLength } from '../base/ip.ts';
 import type { IfName } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
+import type { Qdisc } from '../model/impairment.ts';
 import type { BridgeOptions, VxlanOptions } from '../model/interface.ts';
-import type { Place } from '../model/lab.ts';
+import type { Impairment, Place } from '../model/lab.ts';
 import type { Route, Rule } from '../model/route.ts';
 import { HOST_PROTOCOL, type LinkData, type Op } from '../plan/op.ts';
 import { newAddress } from '../rtnl/addr.ts';
@@ -14,6 +15,7 @@ import { addAltnames, newLink, setLink } from '../rtnl/link.ts';
 import type { LinkInfo } from '../rtnl/linkinfo/linkinfo.ts';
 import type { Request } from '../rtnl/message.ts';
 import { appendFdbEntry, newNeighbour } from '../rtnl/neigh.ts';
+import { deleteQdisc, type Netem, replaceQdisc, type Tbf } from '../rtnl/qdisc.ts';
 import { type NewRoute, newRoute } from '../rtnl/route.ts';
 import { AF_INET, AF_INET6 } from '../rtnl/rtnetlink.ts';
 import { newRule, type Rule as RtnlRule } from '../rtnl/rule.ts';
@@ -33,7 +35,8 @@ export type ConfigOp = Extract<
       | 'addRoute'
       | 'addRule'
       | 'addNeighbour'
-      | 'addFdb';
+      | 'addFdb'
+      | 'setQdisc';
   }
 >;
 
@@ -245,9 +248,52 @@ export function configRequest(op: ConfigOp, lookup: Lookup): Request {
         state: 'permanent',
         dst: op.dst,
       });
+    case 'setQdisc': {
+      const ifindex = lookup.index(op.place, op.ifname);
+      return op.qdisc === null ? deleteQdisc(ifindex) : replaceQdisc(ifindex, rtnlQdisc(op.qdisc));
+    }
     default:
       return assertNever(op);
   }
+}
+
+/** sch_netem's own, in packets. */
+const NETEM_LIMIT = 1000;
+
+/** A discipline of the model for rtnetlink: nanoseconds, and bytes per second. */
+function rtnlQdisc(qdisc: Qdisc): Netem | Tbf {
+  const rate = qdisc.rate === undefined ? 0 : Math.max(1, Math.floor(qdisc.rate / 8));
+  if (qdisc.kind === 'tbf') return { ...qdisc, rate };
+  const {
+    delay = 0,
+    jitter = 0,
+    loss = 0,
+    corrupt = 0,
+    duplicate = 0,
+    reorder = 0,
+    limit = NETEM_LIMIT,
+  } = qdisc;
+  const times = { latency: delay * 1000, jitter: jitter * 1000 };
+  return { kind: 'netem', ...times, limit, loss, corrupt, duplicate, reorder, rate };
+}
+
+/** A discipline as the kernel has it, in the model's units; undefined where it is none that a file can ask for. */
+export function impairmentOf(qdisc: Netem | Tbf | { readonly kind: string }): Impairment | undefined {
+  if (!('rate' in qdisc)) return undefined;
+  const rate = qdisc.rate === 0 ? undefined : qdisc.rate * 8;
+  if (qdisc.kind === 'tbf') return some({ rate });
+  const { latency, jitter, limit, loss, corrupt, duplicate, reorder } = qdisc as Netem;
+  const given = (value: number): number | undefined => (value === 0 ? undefined : value);
+  return some({
+    delay: given(latency / 1000),
+    jitter: given(jitter / 1000),
+    loss: given(loss),
+    corrupt: given(corrupt),
+    duplicate: given(duplicate),
+    reorder: given(reorder),
+    rate,
+    limit: limit === NETEM_LIMIT ? undefined : limit,
+  });
 }
 
 function setLinkRequest(op: Extract<Op, { kind: 'setLink' }>, lookup: Lookup): Request {

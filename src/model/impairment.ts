@@ -1,4 +1,5 @@
-// What a wire does to packets, in the words of tc-netem(8): for pictures, tables and commands.
+// What a wire does to packets: in the words of tc-netem(8), for pictures, tables and commands, and as the queueing discipline that does
+// it. A rate alone is tbf's, which every kernel has; all else is netem's.
 
 import { durationText, percentText, rateText } from '../base/units.ts';
 import type { Impairment } from './lab.ts';
@@ -17,4 +18,30 @@ export function impairmentOptions(impairment: Impairment): string[][] {
   }
   if (rate !== undefined) options.push(['rate', rateText(rate)]);
   return options;
+}
+
+/** `delay 20ms 2ms loss 1%`; nothing for none. */
+export function impairmentText(impairment: Impairment): string {
+  return impairmentOptions(impairment).flat().join(' ');
+}
+
+/** A queueing discipline at the root of a device: tc-netem(8), or tc-tbf(8) with bytes. */
+export type Qdisc =
+  | ({ readonly kind: 'netem' } & Impairment)
+  | { readonly kind: 'tbf'; readonly rate: number; readonly burst: number; readonly limit: number };
+
+/** An Ethernet header. */
+const HEADER = 14;
+const ETHERNET_MTU = 1500;
+
+/** The discipline that does it to what leaves a device of that MTU; undefined where there is nothing to do. */
+export function qdiscOf(impairment: Impairment, mtu = ETHERNET_MTU): Qdisc | undefined {
+  const keys = Object.keys(impairment);
+  const { rate } = impairment;
+  if (keys.length === 0) return undefined;
+  if (rate === undefined || keys.length > 1) return { kind: 'netem', ...impairment };
+  const bytes = Math.max(1, Math.floor(rate / 8));
+  // Ten packets at once, or what passes in 5 ms where that is more; and as much as passes in 100 ms may wait.
+  const burst = Math.max(10 * (mtu + HEADER), Math.floor(bytes / 200));
+  return { kind: 'tbf', rate, burst, limit: burst + Math.max(10 * (mtu + HEADER), Math.floor(bytes / 10)) };
 }

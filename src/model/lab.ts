@@ -84,7 +84,7 @@ export type Dns = {
 
 export type Link = {
   readonly ends: readonly [EndRef, EndRef];
-  /** One per direction: `impair[0]` shapes what leaves `ends[0]`. Issue 4 of 4 puts them into the kernel. */
+  /** One per direction: `impair[0]` shapes what leaves `ends[0]` (model/impairment.ts: its queueing discipline). */
   readonly impair: readonly [Impairment | undefined, Impairment | undefined];
   readonly path: string;
 };

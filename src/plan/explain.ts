@@ -226,6 +226,10 @@ function lessonText(op: Op): string | undefined {
       return 'There is no broadcast between machines: frames for everybody go to each of these.';
     case 'addTable':
       return 'NAT and firewall: one nft table holds both, and is removed as one.';
+    case 'setQdisc':
+      return op.qdisc?.kind === 'tbf'
+        ? 'What leaves here waits until the rate allows it (tbf).'
+        : 'What leaves here is delayed, lost or damaged (netem); what comes in is not.';
     case 'setWireguard':
       return 'Keys, and which addresses are behind which peer.';
     case 'createNetns':

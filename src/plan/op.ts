@@ -8,6 +8,7 @@ import type { IpAddress, IpInterface } from '../base/ip.ts';
 import type { IfName, MacAddress, NetnsName, NodeName } from '../base/names.ts';
 import type { Condition, ContainerSpec } from '../model/container.ts';
 import type { ContainerImage } from '../model/image-settings.ts';
+import type { Qdisc } from '../model/impairment.ts';
 import type { InterfaceAddress, InterfaceType, WireguardPeer } from '../model/interface.ts';
 import type { Place, Sysctl } from '../model/lab.ts';
 import type { PublishedPort } from '../model/network.ts';
@@ -59,6 +60,13 @@ export type Op =
       readonly master?: IfName;
       readonly addrgenmode?: 'none' | 'eui64';
       readonly up?: true;
+    }
+  /** What happens to packets that leave; null takes it away, which fails with ENOENT where nothing is set. */
+  | {
+      readonly kind: 'setQdisc';
+      readonly place: Place;
+      readonly ifname: IfName;
+      readonly qdisc: Qdisc | null;
     }
   | {
       readonly kind: 'setPort';

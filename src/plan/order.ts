@@ -4,7 +4,8 @@
 
 import type { IfName } from '../base/names.ts';
 import { containerSysctls } from '../model/container-options.ts';
-import type { Lab } from '../model/lab.ts';
+import { qdiscOf } from '../model/impairment.ts';
+import type { Impairment, Lab, Place } from '../model/lab.ts';
 import type { Route } from '../model/route.ts';
 import { usernsOf } from '../model/userns.ts';
 import { planContainers } from './containers.ts';
@@ -19,6 +20,7 @@ import type { Op } from './op.ts';
 export function planLab(lab: Lab): Op[] {
   const sites = desiredSites(lab);
   const ops: Op[] = [];
+  const impairments = impairmentsOf(lab);
   for (const { node } of sites) {
     if (node.place === null) continue;
     const userns = usernsOf(node);
@@ -30,6 +32,7 @@ export function planLab(lab: Lab): Op[] {
   devices.make(sites);
   for (const site of sites) {
     planInterfaces(site, devices, ops);
+    planQdiscs(site, impairments, ops);
     planRouting(site, ops);
     const table = nodeTable(site.node, tableName(lab.name, site.node.place));
     if (table !== undefined) ops.push({ kind: 'addTable', place: site.node.place, table });
@@ -68,6 +71,32 @@ function planInterfaces(site: Site, devices: DevicePlan, ops: Op[]): void {
     for (const address of addresses) {
       ops.push({ kind: 'addAddress', place, ifname, address: withoutPath(address) });
     }
+  }
+}
+
+type Impairments = ReadonlyMap<Place, ReadonlyMap<IfName, Impairment>>;
+
+/** What happens to packets that leave an interface, by its place and name. */
+function impairmentsOf({ links }: Lab): Impairments {
+  const found = new Map<Place, Map<IfName, Impairment>>();
+  for (const { ends, impair } of links) {
+    for (const [i, { place, ifname }] of ends.entries()) {
+      const given = impair[i] ?? undefined;
+      if (given === undefined) continue;
+      const own = found.get(place) ?? new Map<IfName, Impairment>();
+      found.set(place, own.set(ifname, given));
+    }
+  }
+  return found;
+}
+
+function planQdiscs({ node: { place, interfaces } }: Site, impairments: Impairments, ops: Op[]): void {
+  const own = impairments.get(place);
+  if (own === undefined) return;
+  for (const { ifname, mtu } of interfaces) {
+    const impairment = own.get(ifname);
+    const qdisc = impairment === undefined ? undefined : qdiscOf(impairment, mtu);
+    if (qdisc !== undefined) ops.push({ kind: 'setQdisc', place, ifname, qdisc });
   }
 }
 

@@ -1,8 +1,10 @@
-// One op as the command that does the same: the words of ip(8), bridge(8), sysctl(8), nft(8) and wg(8) as Debian 12 has them
+// One op as the command that does the same: the words of ip(8), bridge(8), tc(8), sysctl(8), nft(8) and wg(8) as Debian 12 has them
 // (iproute2 6.1). `explain` runs them, error messages and -v quote them. Argument vectors only; quoting is shell.ts's.
 
 import { ipFamily } from '../base/ip.ts';
 import { assertNever } from '../base/result.ts';
+import { rateText } from '../base/units.ts';
+import { impairmentOptions } from '../model/impairment.ts';
 import type { BridgeOptions, WireguardPeer } from '../model/interface.ts';
 import type { Place } from '../model/lab.ts';
 import type { Neighbour, Nexthop, Route, Rule } from '../model/route.ts';
@@ -57,6 +59,8 @@ export function commandsOf(op: Op): Command[] {
       const words = ['fdb', 'append', '00:00:00:00:00:00', 'dev', op.ifname, 'dst', op.dst];
       return [inPlace('bridge', op.place, words)];
     }
+    case 'setQdisc':
+      return [inPlace('tc', op.place, qdiscWords(op))];
     case 'setWireguard':
       return [{ ...within(op.place, ['wg', 'setconf', op.ifname, '/dev/stdin']), stdin: wireguardConf(op) }];
     case 'setSysctl':
@@ -88,13 +92,22 @@ export function deleteNeighbour(place: Place, entry: Omit<Neighbour, 'path'>): C
   return inPlace('ip', place, ['neigh', 'del', ...(proxy ? ['proxy'] : []), ip, 'dev', dev]);
 }
 
+/** The handles tell the two kinds apart (rtnl/qdisc.ts). */
+function qdiscWords({ ifname, qdisc }: Extract<Op, { readonly kind: 'setQdisc' }>): Words {
+  if (qdisc === null) return ['qdisc', 'del', 'dev', ifname, 'root'];
+  const root: Words = ['qdisc', 'replace', 'dev', ifname, 'root', 'handle'];
+  if (qdisc.kind === 'netem') return [...root, '1:', 'netem', ...impairmentOptions(qdisc).flat()];
+  const { rate, burst, limit } = qdisc;
+  return [...root, '2:', 'tbf', 'rate', rateText(rate), 'burst', `${burst}b`, 'limit', `${limit}b`];
+}
+
 function command(tool: string, options: Words, about: Words): Command {
   const words = about.map(String);
   return { argv: [tool, ...options.map(String), ...words], words };
 }
 
-/** ip(8) and bridge(8) enter a namespace by themselves. */
-function inPlace(tool: 'ip' | 'bridge', place: Place, words: Words): Command {
+/** ip(8), bridge(8) and tc(8) enter a namespace by themselves. */
+function inPlace(tool: 'ip' | 'bridge' | 'tc', place: Place, words: Words): Command {
   return command(tool, place === null ? [] : ['-n', place], words);
 }
 

@@ -1,4 +1,4 @@
-// What a wire does to packets: texts with units to numbers. The words are tc-netem(8)'s; the kernel gets them later.
+// What a wire does to packets: texts with units to numbers. The words are tc-netem(8)'s.
 
 import { parseDuration, parsePercent, parseRate } from '../base/units.ts';
 import type { Impairment } from '../model/lab.ts';

@@ -1,6 +1,7 @@
 // What a lab should look like once it is up, straight from its data and without asking the planner: the other side of the property
 // that the planned ops make exactly the lab.
 
+import { qdiscOf } from '../../src/model/impairment.ts';
 import type { Interface } from '../../src/model/interface.ts';
 import type { Lab, Node } from '../../src/model/lab.ts';
 import { labGroup, tableName } from '../../src/plan/mark.ts';
@@ -114,6 +115,7 @@ const emptyDevice: DeviceSnapshot = {
   vlans: [],
   fdb: [],
   wireguard: undefined,
+  qdisc: undefined,
 };
 
 function deviceOf(lab: Lab, node: Node, iface: Interface): DeviceSnapshot {
@@ -142,7 +144,16 @@ function deviceOf(lab: Lab, node: Node, iface: Interface): DeviceSnapshot {
       iface.type === 'wireguard'
         ? JSON.stringify([iface.private_key, iface.listen_port, iface.fwmark, iface.peers])
         : undefined,
+    qdisc: qdiscAt(lab, node, iface),
   };
+}
+
+function qdiscAt({ links }: Lab, { name }: Node, { ifname, mtu }: Interface): string | undefined {
+  const given = links.flatMap(({ ends, impair }) =>
+    impair.filter((_, i) => ends[i]?.node === name && ends[i]?.ifname === ifname),
+  );
+  const qdisc = given[0] === undefined ? undefined : qdiscOf(given[0], mtu);
+  return qdisc === undefined ? undefined : canonical(qdisc);
 }
 
 function mtuOf(lab: Lab, iface: Interface): number {

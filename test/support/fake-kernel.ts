@@ -9,10 +9,12 @@ import type {
   ContainerState,
   DeviceView,
   Kernel,
+  LinkConfig,
   NetnsEnd,
   NetnsWatch,
   Observed,
   PortRefusal,
+  QdiscView,
   RunResult,
   UndoResult,
 } from '../../src/kernel/port.ts';
@@ -151,6 +153,12 @@ export class FakeKernel implements Kernel {
         const device = this.#device(op);
         if (device.type !== 'wireguard') throw new Refused('EOPNOTSUPP', `${op.ifname} is no wireguard`);
         device.wireguard = JSON.stringify([op.private_key, op.listen_port, op.fwmark, op.peers]);
+        break;
+      }
+      case 'setQdisc': {
+        const device = this.#device(op);
+        if (op.qdisc === null && device.qdisc === undefined) throw new Refused('ENOENT', 'no root qdisc');
+        device.qdisc = op.qdisc ?? undefined;
         break;
       }
       case 'setSysctl':
@@ -577,6 +585,27 @@ export class FakeKernel implements Kernel {
       ...(device.master !== undefined && { master: device.master.ifname }),
       addresses: device.addresses.map(({ ip }) => ip),
     }));
+  }
+
+  readQdiscs(place: Place): ReadonlyMap<string, QdiscView> {
+    const devices = [...this.#space(place).devices.values()];
+    return new Map(
+      devices.flatMap(({ ifname, qdisc }): [string, QdiscView][] => {
+        if (qdisc === undefined) return [];
+        const { kind, ...rest } = qdisc;
+        return [[ifname, { kind, impair: kind === 'tbf' ? { rate: rest.rate as number } : rest }]];
+      }),
+    );
+  }
+
+  /** Routes of the fake are not lost with their link. */
+  takeDown(place: Place, ifname: IfName): LinkConfig {
+    this.#device({ place, ifname }).up = false;
+    return { addresses: [], routes: [] };
+  }
+
+  bringUp(place: Place, ifname: IfName): void {
+    this.#device({ place, ifname }).up = true;
   }
 
   /** Everything there is, as plain data in a stable order. */

@@ -4,6 +4,7 @@
 
 import { addressOf, type IpAddress, type IpInterface, prefixContains, subnetOf } from '../../src/base/ip.ts';
 import type { IfName } from '../../src/base/names.ts';
+import type { Qdisc } from '../../src/model/impairment.ts';
 import type { Place } from '../../src/model/lab.ts';
 import type { Neighbour, Route, Rule } from '../../src/model/route.ts';
 import type { NftTable } from '../../src/nfnl/ruleset.ts';
@@ -44,6 +45,7 @@ export type Device = {
   readonly vlans: Map<number, boolean>;
   readonly fdb: IpAddress[];
   wireguard: string | undefined;
+  qdisc: Qdisc | undefined;
   /** The devices that stand on it, in whichever namespace. */
   readonly children: Set<Device>;
 };
@@ -94,6 +96,7 @@ export type DeviceSnapshot = {
   readonly vlans: readonly string[];
   readonly fdb: readonly string[];
   readonly wireguard: string | undefined;
+  readonly qdisc: string | undefined;
 };
 
 export function deviceSnapshot(device: Device): DeviceSnapshot {
@@ -114,6 +117,7 @@ export function deviceSnapshot(device: Device): DeviceSnapshot {
     vlans: [...device.vlans].sort(([a], [b]) => a - b).map(([vid, pvid]) => `${vid}${pvid ? ' pvid' : ''}`),
     fdb: [...device.fdb].sort(),
     wireguard,
+    qdisc: device.qdisc === undefined ? undefined : canonical(device.qdisc),
   };
 }
 
@@ -168,6 +172,7 @@ export function newDevice(
     port: {},
     vlans: new Map(),
     fdb: [],
+    qdisc: undefined,
     wireguard: undefined,
     children: new Set(),
   };

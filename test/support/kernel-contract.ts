@@ -66,6 +66,14 @@ const altname = (name: string, other: string): Op => ({
   altname: other,
 });
 
+const tbf = (rate: number) =>
+  ({
+    kind: 'setQdisc',
+    place: a,
+    ifname: ifname('x'),
+    qdisc: { kind: 'tbf', rate, burst: 20_000, limit: 30_000 },
+  }) as const;
+
 export const beginning: readonly Op[] = [
   { kind: 'createNetns', netns: 'a' as never, node: 'a' as never },
   { kind: 'createNetns', netns: 'b' as never, node: 'b' as never },
@@ -122,6 +130,12 @@ export const stories: readonly Story[] = [
     ops: [{ kind: 'setLink', place: a, ifname: ifname('x'), mtu: 60 }],
     code: 'EINVAL',
   },
+  {
+    title: 'a discipline takes the place of the one before, and goes',
+    ops: [tbf(1e6), tbf(2e6), { ...tbf(1), qdisc: null }],
+    code: 'ok',
+  },
+  { title: 'a discipline that is not there cannot go', ops: [{ ...tbf(1), qdisc: null }], code: 'ENOENT' },
   {
     title: 'a gateway must be on a link',
     ops: [withAddress('10.0.0.1/24'), up(a, 'x'), withRoute('0.0.0.0/0', { via: ip('192.0.2.1') })],

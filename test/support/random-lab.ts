@@ -231,7 +231,7 @@ class Builder {
     this.interfaceOf(b, ends[1])['addresses'] = addresses[1];
     this.link(`${a}:${ends[0]}`, `${b}:${ends[1]}`);
     if (this.chosen.extras.impair)
-      Object.assign(this.links.at(-1) as Mutable, { impair: { delay: '1ms', loss: '0.1%' } });
+      Object.assign(this.links.at(-1) as Mutable, { impair: { rate: '50mbit' } });
   }
 
   private routeToFirst(index: number): void {

@@ -5,11 +5,12 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { Lab } from '../../src/model/lab.ts';
+import { qdiscOf } from '../../src/model/impairment.ts';
+import type { Impairment, Lab } from '../../src/model/lab.ts';
 import { loadLab } from '../../src/topology/load.ts';
 import { patience } from './emulated.ts';
 import { root } from './nslab.ts';
-import { hasLinkKind, skipKernelLacks } from './skip.ts';
+import { hasLinkKind, hasNetem, skipKernelLacks } from './skip.ts';
 
 export type ShippedTopology = {
   readonly name: string;
@@ -105,6 +106,10 @@ function madeNic(how: Stage = 'used'): AsyncDisposable {
 
 /** Skips the test when the running kernel has not all that the lab is made of. */
 export function skipUnlessKernelCan(t: TestContext, lab: Lab): boolean {
+  if (lab.links.some(({ impair }) => impair.some(isNetem)) && !hasNetem()) {
+    skipKernelLacks(t, 'netem');
+    return true;
+  }
   const always = ['veth', 'bridge', 'loopback', 'physical'];
   for (const iface of lab.nodes.flatMap((node) => node.interfaces)) {
     if (!always.includes(iface.type) && !hasLinkKind(iface.type)) {
@@ -117,6 +122,10 @@ export function skipUnlessKernelCan(t: TestContext, lab: Lab): boolean {
     }
   }
   return false;
+}
+
+function isNetem(impairment: Impairment | undefined): boolean {
+  return impairment !== undefined && qdiscOf(impairment)?.kind === 'netem';
 }
 
 let vlanFiltering: boolean | undefined;

@@ -59,3 +59,19 @@ export function hasLinkKind(kind: string): boolean {
 export function skipKernelLacks(t: TestContext, feature: string): void {
   t.skip(`kernel lacks: ${feature}`);
 }
+
+let netem: boolean | undefined;
+
+/** True where the kernel has the queueing discipline that delays and loses packets. */
+export function hasNetem(): boolean {
+  if (netem === undefined) {
+    try {
+      const script = 'ip link set lo up && tc qdisc add dev lo root netem delay 1ms';
+      execFileSync('unshare', ['-n', 'sh', '-c', script], { stdio: 'ignore' });
+      netem = true;
+    } catch {
+      netem = false;
+    }
+  }
+  return netem;
+}

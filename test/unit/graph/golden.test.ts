@@ -11,7 +11,7 @@ import { loadLab } from '../../../src/topology/load.ts';
 const root = join(import.meta.dirname, '../../..');
 const golden = join(root, 'test/golden/graph');
 const endings = { ascii: 'txt', mermaid: 'mmd', dot: 'dot', svg: 'svg', html: 'html', json: 'json' } as const;
-const names = ['networks', 'ring', 'vxlan'];
+const names = ['impaired', 'networks', 'ring', 'vxlan'];
 
 for (const name of names) {
   test(`the pictures of ${name} are those that were looked at and found good`, () => {
