@@ -146,6 +146,24 @@ const graph = (y: Argv) =>
     .example('$0 graph ring --format html -o ring.html', 'of a lab that is up: what is up and what is down')
     .example('$0 graph lab.yaml --format dot | dot -Tpdf', 'for other programs');
 
+const impair = (y: Argv) =>
+  y
+    .positional('end', { type: 'string', describe: 'NODE:INTERFACE; without it what is set is listed' })
+    .positional('words', {
+      type: 'string',
+      array: true,
+      describe: 'delay TIME [JITTER], loss, corrupt, duplicate, reorder %, rate, limit PACKETS, or flap TIME',
+    })
+    .option('both', { type: 'boolean', default: false, describe: 'at both ends of the wire' })
+    .option('clear', { type: 'boolean', default: false, describe: 'take away all that is set there' })
+    .option('count', { alias: 'c', type: 'number', describe: 'flap: how often; until ctrl-c by default' })
+    .option('lab', { type: 'string', describe: 'the lab, where two labs have a node of that name' })
+    .option('json', json)
+    .example('$0 impair gw:eth0 delay 20ms 2ms loss 1%', 'what leaves gw by eth0; what is set besides stays')
+    .example('$0 impair gw:eth0 rate 10mbit --both', 'in both directions of the wire')
+    .example('$0 impair gw:eth0 loss 0%', 'no more loss; the delay stays')
+    .example('$0 impair gw:eth0 flap 2s', 'the link goes down and up every two seconds');
+
 const prune = (y: Argv) =>
   y
     .option('json', json)
@@ -614,6 +632,12 @@ export const commands: CommandModule[] = [
     describe: 'draw a topology file, or a lab that is up as the kernel has it',
     builder: graph,
     handler: (args) => choose(async () => (await import('./commands/graph.ts')).run(args as never)),
+  },
+  {
+    command: 'impair [end] [words..]',
+    describe: 'delay, lose, damage and slow down what leaves an interface, or list what is set',
+    builder: impair,
+    handler: (args) => choose(async () => (await import('./commands/impair.ts')).run(args as never)),
   },
   {
     command: 'prune',

@@ -62,7 +62,14 @@ function readLive(lab: Lab, kernel: Kernel): Live {
 function liveNode(node: Node, kernel: Kernel): LiveNode {
   const status =
     node.container === undefined ? undefined : (kernel.readContainer(node.name)?.status ?? 'missing');
-  const devices = ownsNetns(node) ? kernel.readDevices(node.place) : [];
+  const own = ownsNetns(node) ? kernel.readDevices(node.place) : [];
+  if (own === undefined || own.length === 0)
+    return { devices: own, ...(status === undefined ? {} : { status }) };
+  const qdiscs = kernel.readQdiscs(node.place);
+  const devices = own.map((device) => {
+    const impair = qdiscs.get(device.ifname)?.impair;
+    return impair === undefined ? device : { ...device, impair };
+  });
   return { devices, ...(status === undefined ? {} : { status }) };
 }
 

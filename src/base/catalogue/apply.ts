@@ -8,6 +8,11 @@ export const applyErrors = {
     explanation:
       'The kernel refused one step of `up`. Everything made before it was removed again, so the host is as it was. The message holds the step and the words of the kernel.',
   },
+  IMPAIR_FAILED: {
+    exit: exit.undone,
+    explanation:
+      'The kernel refused what `impair` asked for, and what was set before is still set. The message holds the command and the words of the kernel.',
+  },
   APPLY_LEFT: {
     exit: exit.left,
     explanation:

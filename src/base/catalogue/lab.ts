@@ -44,12 +44,17 @@ export const labErrors = {
   INTERFACE_UNKNOWN: {
     exit: exit.lab,
     explanation:
-      'The node has no interface of that name now. `nslab inspect` shows those it has; NODE:INTERFACE names one.',
+      'The node has no interface of that name now, or on the machine itself none that belongs to a lab. `nslab inspect` shows those of every node; NODE:INTERFACE names one.',
   },
   CAPTURE_FILTER: {
     exit: exit.usage,
     explanation:
       'A filter of `nslab capture` has the words of pcap-filter(7). nslab knows the common ones itself (ip, ip6, arp, icmp, icmp6, tcp, udp, vlan, host, net, port, and, or, not); names of nodes are hosts. With any other word the filter is compiled by tcpdump, which has to be installed and has to understand it. `and` and `or` bind alike, from the left, as there.',
+  },
+  QDISC_FOREIGN: {
+    exit: exit.lab,
+    explanation:
+      'Somebody has put another queueing discipline at the interface than those by which nslab delays, loses and limits packets, with tc(8) most likely. nslab does not replace what it did not set.',
   },
   CONTAINER_UNKNOWN: {
     exit: exit.lab,
