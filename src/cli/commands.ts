@@ -388,7 +388,9 @@ const commit = (y: Argv) =>
     })
     .option('message', { alias: 'm', type: 'string', describe: 'comment for the history' })
     .option('author', { alias: 'a', type: 'string', describe: 'who made it' })
-    .option('pause', { type: 'boolean', default: true, describe: 'it stands still meanwhile (--no-pause)' });
+    .option('pause', { type: 'boolean', default: true, describe: 'it stands still meanwhile (--no-pause)' })
+    .example('$0 commit web web:mine', 'what web has changed, as an image')
+    .example(`$0 commit -c 'CMD ["httpd", "-f"]' web web:mine`, 'and what it runs');
 
 const copy = (y: Argv) =>
   y
@@ -407,6 +409,22 @@ const copy = (y: Argv) =>
     .option('lab', inLab)
     .example('$0 cp web:/etc/hosts .', 'out of a container')
     .example('$0 cp site/. web:/www', 'what is in a folder into one');
+
+const shell = (y: Argv) =>
+  insideNode(y)
+    .example('$0 shell pc1', 'what is typed now runs in pc1; exit or ctrl-d leaves it')
+    .example('$0 shell --lab class-7 pc1', 'the pc1 of that lab');
+
+const completion = (y: Argv) =>
+  y
+    .positional('shell', {
+      type: 'string',
+      demandOption: true,
+      choices: ['bash', 'zsh', 'fish'],
+      describe: 'which shell',
+    })
+    .example('$0 completion bash > /etc/bash_completion.d/nslab', 'for all users of bash')
+    .example('source <($0 completion bash)', 'for this shell only');
 
 const verbs = [
   ['stop', 'ask containers to end, and kill those that do not', stop],
@@ -463,7 +481,7 @@ export const commands: CommandModule[] = [
   {
     command: 'shell <node>',
     describe: 'open a login shell inside a node',
-    builder: insideNode,
+    builder: shell,
     handler: () => choose(async () => (await import('./commands/exec.ts')).run('shell')),
   },
   {
@@ -583,18 +601,25 @@ export const commands: CommandModule[] = [
     command: 'export <node>',
     describe: 'write all files of a container as a tar',
     builder: (y: Argv) =>
-      container(y).option('output', {
-        alias: 'o',
-        type: 'string',
-        describe: 'file; standard output by default',
-      }),
+      container(y)
+        .option('output', {
+          alias: 'o',
+          type: 'string',
+          describe: 'file; standard output by default',
+        })
+        .example('$0 export web -o web.tar', 'as tar(1) reads it')
+        .example('$0 export web | tar t', 'what is in it'),
     handler: (args) => choose(async () => (await import('./commands/copy.ts')).exportFiles(args as never)),
   },
   {
     command: 'ls',
     aliases: ['list'],
     describe: 'list the labs that are up',
-    builder: (y: Argv) => y.option('json', json),
+    builder: (y: Argv) =>
+      y
+        .option('json', json)
+        .example('$0 ls', 'name, state, size and file of each lab')
+        .example("$0 ls --json | jq -r '.[].lab'", 'the names alone'),
     handler: (args) => choose(async () => (await import('./commands/ls.ts')).run(args as never)),
   },
   {
@@ -612,7 +637,11 @@ export const commands: CommandModule[] = [
   {
     command: 'plan <file>',
     describe: 'show what up would do, step by step, and change nothing',
-    builder: (y: Argv) => fileOptions(y).option('json', json),
+    builder: (y: Argv) =>
+      fileOptions(y)
+        .option('json', json)
+        .example('$0 plan lab.yaml', 'the steps, grouped by node')
+        .example('$0 plan lab.yaml --var MTU=1400 --json', 'for a program'),
     handler: (args) => choose(async () => (await import('./commands/plan.ts')).run(args as never)),
   },
   {
@@ -624,7 +653,11 @@ export const commands: CommandModule[] = [
   {
     command: 'validate <file>',
     describe: 'check a topology file and change nothing',
-    builder: (y: Argv) => fileOptions(y).option('json', json),
+    builder: (y: Argv) =>
+      fileOptions(y)
+        .option('json', json)
+        .example('$0 validate lab.yaml', 'every mistake with its line, and exit status 3')
+        .example('generate | $0 validate -', 'from standard input'),
     handler: (args) => choose(async () => (await import('./commands/validate.ts')).run(args as never)),
   },
   {
@@ -648,6 +681,23 @@ export const commands: CommandModule[] = [
   {
     command: 'schema',
     describe: 'print the JSON schema of topology files, for editors',
+    builder: (y: Argv) => y.example('$0 schema > schema.json', 'yaml-language-server: $schema=./schema.json'),
     handler: () => choose(async () => (await import('./commands/schema.ts')).run()),
+  },
+  {
+    command: 'completion <shell>',
+    describe: 'print the completion script of a shell',
+    builder: completion,
+    handler: (args) =>
+      choose(async () => (await import('./commands/completion.ts')).run(args['shell'] as never, commands)),
+  },
+  {
+    command: 'man',
+    describe: 'print the manual page',
+    builder: (y: Argv) =>
+      y
+        .example('$0 man | man -l -', 'read it')
+        .example('$0 man > /usr/local/share/man/man8/nslab.8', 'so that `man nslab` finds it'),
+    handler: () => choose(async () => (await import('./commands/man.ts')).run(commands)),
   },
 ] as CommandModule[];

@@ -73,7 +73,8 @@ const verbs = [
     (y: Argv) =>
       y
         .option('quiet', { alias: 'q', type: 'boolean', default: false, describe: 'ids only' })
-        .option('json', json),
+        .option('json', json)
+        .example('$0 image ls', 'names, ids and sizes'),
   ],
   ['load [input]', 'bring in images from an archive or an OCI layout', load],
   ['save <images..>', 'write images to an archive', save],
@@ -81,27 +82,42 @@ const verbs = [
   [
     'build-base [name]',
     'make a small image of the busybox of this machine',
-    (y: Argv) => y.positional('name', { type: 'string', default: 'base', describe: 'name for the image' }),
+    (y: Argv) =>
+      y
+        .positional('name', { type: 'string', default: 'base', describe: 'name for the image' })
+        .example('$0 image build-base', 'then nslab run --rm -it base'),
   ],
   [
     'tag <image> <name>',
     'give an image another name',
     (y: Argv) =>
-      image(y).positional('name', { type: 'string', demandOption: true, describe: 'the other name' }),
+      image(y)
+        .positional('name', { type: 'string', demandOption: true, describe: 'the other name' })
+        .example('$0 image tag base registry.lab:5000/base:1', 'before nslab push'),
   ],
   [
     'rm <images..>',
     'take images away',
     (y: Argv) =>
-      images(y).option('force', {
-        alias: 'f',
-        type: 'boolean',
-        default: false,
-        describe: 'the name also of one that a container runs on',
-      }),
+      images(y)
+        .option('force', {
+          alias: 'f',
+          type: 'boolean',
+          default: false,
+          describe: 'the name also of one that a container runs on',
+        })
+        .example('$0 image rm web:mine', 'its layers go with the last image that has them'),
   ],
-  ['history <image>', 'tell of what steps an image was made', (y: Argv) => image(y).option('json', json)],
-  ['inspect <image>', 'tell everything of an image, as JSON', image],
+  [
+    'history <image>',
+    'tell of what steps an image was made',
+    (y: Argv) => image(y).option('json', json).example('$0 image history web', 'the newest step first'),
+  ],
+  [
+    'inspect <image>',
+    'tell everything of an image, as JSON',
+    (y: Argv) => image(y).example('$0 image inspect web', 'its settings, layers and digests'),
+  ],
   [
     'prune',
     'remove what no image and no container needs',
@@ -113,7 +129,9 @@ const verbs = [
           default: false,
           describe: 'also images on which no container runs',
         })
-        .option('json', json),
+        .option('json', json)
+        .example('$0 image prune', 'layers and blobs that nobody has')
+        .example('$0 image prune --all', 'and images that nobody runs'),
   ],
 ] as unknown as readonly Verb[];
 
@@ -137,7 +155,9 @@ export function imageCommand(choose: Run): CommandModule {
             }),
           y,
         )
-        .demandCommand(1, 'a command is missing: nslab image ls, load, save, ...'),
+        .demandCommand(1, 'a command is missing: nslab image ls, load, save, ...')
+        .example('$0 image build-base', 'a small image, without any network')
+        .example('$0 image ls', 'what is there'),
     handler: () => undefined,
   };
 }

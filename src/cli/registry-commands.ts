@@ -64,7 +64,7 @@ export function transferCommands(choose: Run): CommandModule[] {
     {
       command: 'push <image>',
       describe: 'bring an image to a registry',
-      builder: transfer,
+      builder: (y: Argv) => transfer(y).example('$0 push registry.lab:5000/web:1', 'after nslab image tag'),
       handler: (args) => choose(async () => (await import('./commands/registry.ts')).push(args as never)),
     },
   ];
@@ -81,7 +81,8 @@ export function loginCommands(choose: Run): CommandModule[] {
     {
       command: 'logout [registry]',
       describe: 'forget them',
-      builder: registry,
+      builder: (y: Argv) =>
+        registry(y).example('$0 logout registry.lab:5000', 'out of ~/.docker/config.json'),
       handler: (args) => choose(async () => (await import('./commands/registry.ts')).logout(args as never)),
     },
   ];

@@ -85,6 +85,7 @@ bool starts_with(const char *text, const char *prefix);
 typedef int verb_function(int argc, char **argv);
 verb_function verb_exec;
 verb_function verb_shell;
+verb_function verb_words;
 verb_function verb_run_once;
 verb_function verb_start;
 verb_function verb_userns;

@@ -15,6 +15,7 @@ static const struct {
     {"exec", verb_exec},
     {"shell", verb_shell},
     {"_snapshot-key", verb_snapshot_key},
+    {"_words", verb_words},
     {"_run-once", verb_run_once},
     {"_start", verb_start},
     {"_userns", verb_userns},

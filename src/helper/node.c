@@ -9,12 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LISTED_NAMES = 8, PREFIX_MAX = 255 };
-
-typedef struct {
-    char **items;
-    size_t count;
-} Names;
+enum { LISTED_NAMES = 8, SHOWN_COMMANDS = 3, PREFIX_MAX = 255 };
 
 static void add_name(Names *names, const char *name)
 {
@@ -232,12 +227,13 @@ _Noreturn static void die_node_unknown(int labs_fd, const Names *labs, const cha
 _Noreturn static void die_ambiguous(const char *verb, const Names *found, const char *typed)
 {
     char *words = xstrdup("say which: ");
-    for (size_t i = 0; i < found->count; i++) {
+    for (size_t i = 0; i < found->count && i < SHOWN_COMMANDS; i++) {
         char *longer =
             xasprintf("%s%snslab %s --lab %s %s", words, i == 0 ? "" : " | ", verb, found->items[i], typed);
         free(words);
         words = longer;
     }
+    if (found->count > SHOWN_COMMANDS) words = xasprintf("%s | ...", words);
     cleanup_free char *list = list_hint("", found);
     die(EXIT_LAB, "LAB_AMBIGUOUS", words, "%zu labs have a node %s: %s", found->count, quoted(typed), list);
 }
@@ -297,6 +293,62 @@ void find_node(const char *verb, const char *lab, const char *typed, Node *out)
     if (found.count == 0) die_node_unknown(labs_fd, &labs, typed);
     if (found.count > 1) die_ambiguous(verb, &found, typed);
     out->is_nested = is_nested;
+}
+
+Names known_labs(void)
+{
+    bool is_nested;
+    cleanup_fd int labs_fd = open_labs(&is_nested);
+    Names labs = labs_fd < 0 ? (Names){0} : list_names(labs_fd, ".");
+    sort_names(&labs);
+    return labs;
+}
+
+// The labs, or the one of that name if there is one.
+static Names labs_to_list(int labs_fd, const char *lab)
+{
+    Names labs = list_names(labs_fd, ".");
+    if (lab == NULL) return labs;
+    Names one = {0};
+    for (size_t i = 0; i < labs.count; i++) {
+        if (strcmp(labs.items[i], lab) == 0) add_name(&one, lab);
+    }
+    return one;
+}
+
+Names known_nodes(const char *lab)
+{
+    bool is_nested;
+    cleanup_fd int labs_fd = open_labs(&is_nested);
+    if (labs_fd < 0) return (Names){0};
+    Names labs = labs_to_list(labs_fd, lab);
+    Names nodes = list_nodes(labs_fd, &labs);
+    for (size_t i = 0; labs.count > 1 && i < labs.count; i++) {
+        cleanup_free char *path = xasprintf("%s/netns", labs.items[i]);
+        Names pins = list_names(labs_fd, path);
+        for (size_t p = 0; p < pins.count; p++)
+            add_name(&nodes, pins.items[p]);
+    }
+    if (labs.count > 0) add_name(&nodes, HOST_NODE);
+    sort_names(&nodes);
+    return nodes;
+}
+
+Names known_containers(const char *lab)
+{
+    bool is_nested;
+    cleanup_fd int labs_fd = open_labs(&is_nested);
+    if (labs_fd < 0) return (Names){0};
+    Names labs = labs_to_list(labs_fd, lab);
+    Names all = {0};
+    for (size_t i = 0; i < labs.count; i++) {
+        cleanup_free char *path = xasprintf("%s/containers", labs.items[i]);
+        Names found = list_names(labs_fd, path);
+        for (size_t c = 0; c < found.count; c++)
+            add_name(&all, found.items[c]);
+    }
+    sort_names(&all);
+    return all;
 }
 
 void join_netns(const Node *node)

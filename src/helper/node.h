@@ -20,12 +20,24 @@ typedef struct {
     bool is_nested; // the caller is inside a node itself: /run/nslab is then that of a template (template.c)
 } Node;
 
+typedef struct {
+    char **items;
+    size_t count;
+} Names;
+
 /// The reserved name of the machine's own network namespace.
 #define HOST_NODE "host"
 
 /// Finds the node in the lab, or in all labs when lab is NULL; exits with NODE_UNKNOWN, LAB_UNKNOWN or
 /// LAB_AMBIGUOUS.
 void find_node(const char *verb, const char *lab, const char *typed, Node *out);
+/// The labs that there are, for a list: sorted, none where there are none or the caller may not see them.
+Names known_labs(void);
+/// Nodes of a lab, or of all when lab is NULL: their names, and where several labs are up those of their
+/// namespaces too, which say which lab.
+Names known_nodes(const char *lab);
+/// Those of them that are containers.
+Names known_containers(const char *lab);
 /// setns(2) into the node's network namespace; exits when its pin is dead.
 void join_netns(const Node *node);
 

@@ -15,7 +15,7 @@ import { schemaProblems } from './schema-issues.ts';
 import { substituteVars } from './vars.ts';
 
 /** What a file that comes in copies may use to be another one each time. */
-export const COPY_VARIABLE = 'COPY';
+const COPY_VARIABLE = 'COPY';
 
 export type CheckOptions = {
   readonly prefix?: string | undefined;
