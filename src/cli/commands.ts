@@ -426,6 +426,14 @@ const completion = (y: Argv) =>
     .example('$0 completion bash > /etc/bash_completion.d/nslab', 'for all users of bash')
     .example('source <($0 completion bash)', 'for this shell only');
 
+const doctor = (y: Argv) =>
+  y
+    .option('json', json)
+    .option('all', { alias: 'a', type: 'boolean', default: false, describe: 'also what is well' })
+    .example('$0 doctor', 'what is missing, and how to mend it')
+    .example('$0 doctor --all', 'everything that was looked at')
+    .epilogue('Changes nothing. Ends with 4 when something is missing without which no lab comes up.');
+
 const verbs = [
   ['stop', 'ask containers to end, and kill those that do not', stop],
   ['start', 'start containers that were created or have ended', start],
@@ -683,6 +691,12 @@ export const commands: CommandModule[] = [
     describe: 'print the JSON schema of topology files, for editors',
     builder: (y: Argv) => y.example('$0 schema > schema.json', 'yaml-language-server: $schema=./schema.json'),
     handler: () => choose(async () => (await import('./commands/schema.ts')).run()),
+  },
+  {
+    command: 'doctor',
+    describe: 'tell what this machine lacks for labs, and how to mend it',
+    builder: doctor,
+    handler: (args) => choose(async () => (await import('./commands/doctor.ts')).run(args as never)),
   },
   {
     command: 'completion <shell>',
