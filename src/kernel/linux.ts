@@ -137,7 +137,7 @@ export class LinuxKernel implements Kernel {
         if ('failure' in result) return { done, failure: result.failure };
         notes.push(...(result.notes ?? []));
       }
-      return { done, notes };
+      return notes.length === 0 ? { done } : { done, notes };
     } finally {
       this.#places.leave();
     }

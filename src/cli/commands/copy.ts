@@ -5,6 +5,7 @@ import { commitContainer } from '../../lab/commit.ts';
 import { type Container, findContainer } from '../../lab/containers.ts';
 import { copyIn, copyOut, exportContainer } from '../../lab/copy.ts';
 import { assertRoot } from '../../lab/kernel.ts';
+import { spinning } from '../output/progress.ts';
 
 type CommitArgs = {
   node: string;
@@ -18,7 +19,10 @@ type CommitArgs = {
 
 export async function commit({ node, lab, change, ...options }: CommitArgs): Promise<void> {
   assertRoot('commit');
-  const name = await commitContainer(findContainer(node, lab), { ...options, changes: change });
+  const container = findContainer(node, lab);
+  const name = await spinning(`committing ${node}`, () =>
+    commitContainer(container, { ...options, changes: change }),
+  );
   process.stdout.write(`${name}\n`);
 }
 
@@ -33,8 +37,10 @@ export async function copy({ source, target, lab }: CopyArgs): Promise<void> {
       hint: 'nslab cp NODE:PATH FILE, or nslab cp FILE NODE:PATH',
     });
   }
-  if (from !== undefined) await copyOut(from.container, from.path, target);
-  else if (to !== undefined) await copyIn(to.container, source, to.path);
+  await spinning('copying', async () => {
+    if (from !== undefined) await copyOut(from.container, from.path, target);
+    else if (to !== undefined) await copyIn(to.container, source, to.path);
+  });
 }
 
 type Place = { readonly container: Container; readonly path: string };
@@ -55,5 +61,6 @@ export async function exportFiles({ node, lab, output }: ExportArgs): Promise<vo
   assertRoot('export');
   if (output === undefined && process.stdout.isTTY === true)
     throw new NslabError('USAGE', 'export does not write an archive to a terminal', { hint: '-o FILE' });
-  await exportContainer(findContainer(node, lab), output === '-' ? undefined : output);
+  const container = findContainer(node, lab);
+  await spinning(`exporting ${node}`, () => exportContainer(container, output === '-' ? undefined : output));
 }

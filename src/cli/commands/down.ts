@@ -6,7 +6,7 @@ import { NslabError } from '../../base/error.ts';
 import { clearIdleDefault, isDefaultIdle } from '../../lab/default-network.ts';
 import { chooseLabs, countCopies, type DownTarget, downLab, downLabAndWait } from '../../lab/down.ts';
 import { assertRoot, openKernel } from '../../lab/kernel.ts';
-import { progressBar } from '../output/progress.ts';
+import { progressBar, spinning } from '../output/progress.ts';
 import { undoLine } from '../output/step.ts';
 
 type Args = {
@@ -51,7 +51,9 @@ export async function run(args: Args): Promise<void> {
       try {
         const fault = parseFault(process.env['NSLAB_FAULT']);
         const request = { lab: name, kernel, onEvent, fault, signal: stop.signal };
-        const was = wait ? await downLabAndWait(request) : downLab(request);
+        const was = wait
+          ? await spinning(`waiting until lab ${name} is gone`, () => downLabAndWait(request))
+          : downLab(request);
         const ms = Math.round(performance.now() - start);
         if (was) single({ type: 'down', lab: name, ms }, `lab ${name} is down in ${ms} ms`);
         else single({ type: 'nothing', lab: name }, `lab ${name} is not up`);

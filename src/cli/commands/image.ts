@@ -16,6 +16,7 @@ import {
 } from '../../lab/images.ts';
 import { assertRoot } from '../../lab/kernel.ts';
 import { bytesText } from '../output/bytes.ts';
+import { spinning } from '../output/progress.ts';
 import { renderTable } from '../output/table.ts';
 import { visible } from '../output/visible.ts';
 
@@ -47,7 +48,8 @@ const verbs: Readonly<Record<string, (args: Args) => void | Promise<void>>> = {
   load,
   save,
   import: importImage,
-  'build-base': async ({ name }) => print(await buildBaseImage(openStore(), name)),
+  'build-base': async ({ name }) =>
+    print(await spinning('building', () => buildBaseImage(openStore(), name))),
   tag: async ({ image, name }) => await tagImage(openStore(), image, name),
   rm,
   history,
@@ -116,17 +118,19 @@ async function load({ input, name, platform, quiet }: Args): Promise<void> {
 async function save({ images, output, format }: Args): Promise<void> {
   if (output === undefined && process.stdout.isTTY === true)
     throw new NslabError('USAGE', 'save does not write an archive to a terminal', { hint: '-o FILE' });
-  await saveImages(openStore(), {
-    images,
-    format,
-    ...(output === undefined || output === '-' ? {} : { output }),
-  });
+  await spinning('saving', () =>
+    saveImages(openStore(), {
+      images,
+      format,
+      ...(output === undefined || output === '-' ? {} : { output }),
+    }),
+  );
 }
 
 async function importImage({ input, name, change, message, platform }: Args): Promise<void> {
   const stop = stopOnSignals();
   const options = { input: input ?? '-', name, changes: change, message, platform, signal: stop.signal };
-  print(await importTar(openStore(), options));
+  print(await spinning('importing', () => importTar(openStore(), options)));
   stop.off();
 }
 

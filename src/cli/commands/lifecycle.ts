@@ -18,6 +18,7 @@ import {
 } from '../../lab/control.ts';
 import { assertRoot } from '../../lab/kernel.ts';
 import { waitUntilRemoved } from '../../lab/remove.ts';
+import { spinning } from '../output/progress.ts';
 
 type Args = {
   nodes: string[];
@@ -30,6 +31,9 @@ type Args = {
 };
 type Verb = 'stop' | 'start' | 'restart' | 'kill' | 'pause' | 'unpause' | 'wait';
 
+/** Of those that may take as long as a container likes. */
+const doings: Partial<Readonly<Record<Verb, string>>> = { stop: 'stopping', restart: 'restarting' };
+
 export async function run(verb: Verb, args: Args): Promise<void> {
   assertRoot(verb);
   if (args.time !== undefined && !(args.time >= 0)) throw new NslabError('USAGE', '--time wants seconds');
@@ -39,7 +43,10 @@ export async function run(verb: Verb, args: Args): Promise<void> {
     process.exitCode = await startAttached(containers, args);
     return;
   }
-  const results = await Promise.allSettled(containers.map((container) => one(verb, container, args)));
+  const all = () => Promise.allSettled(containers.map((container) => one(verb, container, args)));
+  const doing = doings[verb];
+  // `wait` says nothing until the end: what it prints is the answer.
+  const results = doing === undefined ? await all() : await spinning(`${doing} ${args.nodes.join(' ')}`, all);
   for (const [i, result] of results.entries()) {
     if (result.status === 'fulfilled') process.stdout.write(`${result.value ?? containers[i]?.node}\n`);
   }

@@ -60,3 +60,33 @@ export function waitingLine(): WaitingLine {
     },
   };
 }
+
+const FRAMES = ['|', '/', '-', '\\'] as const;
+/** So long something may take before a log is told what it is, milliseconds. */
+const PLAIN_MS = 2000;
+
+/** Does something whose length nobody knows, with a sign of life beside its name: on a terminal one that turns, elsewhere a line. */
+export async function spinning<T>(label: string, work: () => Promise<T>): Promise<T> {
+  const isTerminal = stderr.isTTY === true;
+  const start = Date.now();
+  let drawn = 0;
+  const draw = (): void => {
+    const ms = Date.now() - start;
+    if (isTerminal && ms >= QUIET_MS) {
+      const line = `${FRAMES[drawn % FRAMES.length]} ${label} (${Math.floor(ms / 1000)} s)`;
+      stderr.write(`\r${line.slice(0, Math.max(20, (stderr.columns ?? 80) - 1))}\x1b[K`);
+      drawn++;
+    }
+    if (!isTerminal && drawn === 0 && ms >= PLAIN_MS) {
+      stderr.write(`${label}\n`);
+      drawn++;
+    }
+  };
+  const timer = setInterval(draw, 100);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+    if (isTerminal && drawn > 0) stderr.write('\r\x1b[K');
+  }
+}
