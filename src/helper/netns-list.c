@@ -106,11 +106,13 @@ void allow_descriptors(size_t count)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= count) return;
-    limit.rlim_cur = count;
-    if (limit.rlim_max < count) limit.rlim_max = count;
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    // Above the hard limit only with CAP_SYS_RESOURCE, which root of a container may lack.
+    const struct rlimit wanted = {.rlim_cur = count,
+                                  .rlim_max = limit.rlim_max < count ? count : limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &wanted) == 0) return;
+    cleanup_free char *hint = xasprintf("ulimit -n %zu, or name fewer nodes", count);
+    die(EXIT_HOST, "HOST_LIMIT", hint, "this needs %zu open files, and %ju are allowed", count,
+        (uintmax_t)limit.rlim_max);
 }
 
 void give_up_most_rights(void)

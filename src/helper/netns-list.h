@@ -46,7 +46,7 @@ void netns_list_leave(const NetnsList *list);
 /// says POLLPRI.
 size_t netns_list_check(NetnsList *list);
 
-/// Raises RLIMIT_NOFILE so far that many descriptors fit; as far as it goes.
+/// Raises RLIMIT_NOFILE so far that many descriptors fit; exits with HOST_LIMIT where it cannot.
 void allow_descriptors(size_t count);
 /// From here on this process may open sockets and files no more than anybody may, but for reading where pins
 /// lie: what comes from the wire is read without rights.
