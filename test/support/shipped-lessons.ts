@@ -42,7 +42,7 @@ export function shippedLessons(): ShippedLesson[] {
   });
 }
 
-export function atEnd(end: () => void): Disposable {
+function atEnd(end: () => void): Disposable {
   return { [Symbol.dispose]: end };
 }
 

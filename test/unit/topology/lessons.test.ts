@@ -51,7 +51,8 @@ for (const { name, folder, file, load } of lessons) {
     );
     const blocks = [...text.matchAll(/^```console\n(.*?)^```$/gms)].map(([, block = '']) => block);
     assert.ok(blocks.length >= 2);
-    for (const command of [/^# nslab up start\.yaml$/m, /^# nslab test$/m]) assert.match(blocks.join(''), command);
+    for (const command of [/^# nslab up start\.yaml$/m, /^# nslab test$/m])
+      assert.match(blocks.join(''), command);
     // Ordinary tools beside nslab: what it makes are ordinary objects of the kernel.
     const tools = /^# .*\b(ip|bridge|nft|lsns|nsenter|unshare|strace|ss|tcpdump|ps|mount|cat)\b/m;
     assert.match(blocks.join(''), tools);
