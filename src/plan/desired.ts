@@ -118,15 +118,22 @@ function addrgenmode(device: Device, quiet: boolean): 'none' | 'eui64' | undefin
   return iface.ipv6 ? 'eui64' : 'none';
 }
 
+/**
+ * What a vlan and its like take their MTU of. A bridge has the smallest of its ports' until its own is set, and what stands on it keeps
+ * that (NETDEV_CHANGEMTU in vlan_device_event()).
+ */
+function below(parent: Device): readonly Device[] {
+  return parent.iface.type === 'bridge' ? [parent, ...parent.ports] : [parent];
+}
+
 /** The MTU it comes to, unless the kernel chose another default than Ethernet's. */
 function mtuOf(device: Device, seen: ReadonlySet<Device> = new Set()): number {
   const { iface, parent, ports } = device;
   if (iface.mtu !== undefined) return iface.mtu;
   // A loop, which the kernel will refuse.
   if (seen.has(device)) return ETHERNET_MTU;
-  // A vlan and its like take their parent's, a bridge the smallest of its ports'.
   const lower =
-    iface.type === 'bridge' ? ports : parent === undefined || iface.type === 'vxlan' ? [] : [parent];
+    iface.type === 'bridge' ? ports : parent === undefined || iface.type === 'vxlan' ? [] : below(parent);
   if (lower.length === 0) return ETHERNET_MTU;
   const before = new Set([...seen, device]);
   return lower.reduce((least, other) => Math.min(least, mtuOf(other, before)), Number.POSITIVE_INFINITY);
