@@ -64,7 +64,7 @@ const netems: readonly Impairment[] = [
   { delay: 20_000 },
   { delay: 1 },
   { delay: 20_000, jitter: 2_000 },
-  { delay: 400_000_000 },
+  { delay: 200_000_000 },
   { loss: 0.01 },
   { loss: 1 },
   { corrupt: 0.001, duplicate: 0.002 },

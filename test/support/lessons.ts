@@ -272,6 +272,30 @@ export const lessons: Readonly<Record<string, Lesson>> = {
     });
   },
 
+  impaired: async (lab, check) => {
+    const fastest = (node: string, target: string): number => {
+      const { stdout } = lab.exec(node, 'ping', '-q', '-c', '5', '-i', '0.2', '-W', '3', target);
+      return Number(/= ([\d.]+)\//.exec(stdout)?.[1] ?? Number.NaN);
+    };
+    await check('what crosses the satellite is late both ways, and the line alone is not', () => {
+      const far = fastest('pc', '10.3.0.1');
+      assert.ok(far > 150, `${far} ms`);
+      const near = fastest('router', '10.2.0.2');
+      assert.ok(near < 100, `${near} ms`);
+    });
+    await check('the line is slower upwards than downwards', () => {
+      const rate = (node: string) => json('tc', `-j -n ${node} qdisc show dev line`)[0].options.rate;
+      assert.deepEqual([rate('router'), rate('provider')], [125_000, 2_000_000]);
+    });
+    await check('impair changes one direction, and --clear ends it', () => {
+      nslabOk(['impair', 'server:eth0', '--clear']);
+      const oneWay = fastest('provider', '10.3.0.1');
+      assert.ok(oneWay > 60 && oneWay < 150, `${oneWay} ms`);
+      nslabOk(['impair', 'provider:sky', '--clear', '--both']);
+      assert.ok(fastest('provider', '10.3.0.1') < 60);
+    });
+  },
+
   ring: async (lab, check) => {
     await check('packets go all the way round: there by r2, back by r4', () => {
       const route = recordedRoute(lab, 'r1', '-I', '10.0.0.1', '10.0.0.3');
