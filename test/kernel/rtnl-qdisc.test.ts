@@ -38,8 +38,10 @@ function set(ns: ThrowawayNetns, route: Transport, impairment: Impairment | null
   route.request(configRequest(op(ns, 'ours', impairment), { index }));
 }
 
-/** By the command that explain prints. */
-function setByTc(ns: ThrowawayNetns, impairment: Impairment | null): void {
+/** By the command that explain prints, on a bare device: netem keeps what tc does not name. */
+function setByTc(ns: ThrowawayNetns, impairment: Impairment): void {
+  const [before] = JSON.parse(ns.exec('tc', '-j', 'qdisc', 'show', 'dev', 'theirs')) as Json[];
+  if (before !== undefined && before.handle !== '0:') ns.exec('tc', 'qdisc', 'del', 'dev', 'theirs', 'root');
   for (const { words } of commandsOf(op(ns, 'theirs', impairment))) ns.exec('tc', ...words);
 }
 
@@ -139,12 +141,6 @@ test('what is set anew takes the place of all that was set, of the same kind or 
     { rate: 2_000_000 },
   ]) {
     set(ns, route, impairment);
-    // A new one, as tc makes it.
-    try {
-      setByTc(ns, null);
-    } catch {
-      // The first time nothing is there.
-    }
     setByTc(ns, impairment);
     assert.deepEqual(shown(ns, 'ours'), shown(ns, 'theirs'), JSON.stringify(impairment));
   }
