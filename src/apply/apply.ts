@@ -3,11 +3,16 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kernel, RunResult } from '../kernel/port.ts';
-import type { Op, UndoOp } from '../plan/op.ts';
+import type { Step, UndoOp } from '../plan/op.ts';
 import type { ApplyEvent, UndoEvent } from './event.ts';
 import { type Fault, killAtFault } from './fault.ts';
 
-export type ApplyOptions = { readonly signal?: AbortSignal; readonly fault?: Fault | undefined };
+export type ApplyOptions = {
+  readonly signal?: AbortSignal;
+  readonly fault?: Fault | undefined;
+  /** Of `fault`; `up` by default. */
+  readonly verb?: 'up' | 'apply';
+};
 
 /** Ops per turn of the event loop: some ten milliseconds of work. */
 const CHUNK = 256;
@@ -29,16 +34,16 @@ function turn(): Promise<void> {
 /** The end of the chunk that begins at `from`. A fault ends it early, so that it strikes exactly where it was asked to. */
 function chunkEnd(from: number, total: number, fault: Fault | undefined): number {
   const end = Math.min(from + CHUNK, total);
-  if (fault?.verb !== 'up') return end;
+  if (fault?.verb !== 'up' && fault?.verb !== 'apply') return end;
   const cut = fault.when === 'before' ? fault.index : fault.index + 1;
   return cut > from && cut < end ? cut : end;
 }
 
 /** Makes the ops in order; ends after the first failure or when the signal aborts, having said so in its last event. */
 export async function* applyOps(
-  ops: readonly Op[],
+  ops: readonly Step[],
   kernel: Kernel,
-  { signal, fault }: ApplyOptions = {},
+  { signal, fault, verb = 'up' }: ApplyOptions = {},
 ): AsyncGenerator<ApplyEvent> {
   yield { type: 'started', total: ops.length };
   let said = '';
@@ -48,7 +53,7 @@ export async function* applyOps(
       yield { type: 'interrupted', index: from };
       return;
     }
-    killAtFault(fault, { verb: 'up', when: 'before', index: from });
+    killAtFault(fault, { verb, when: 'before', index: from });
     const chunk = ops.slice(from, chunkEnd(from, ops.length, fault));
     const result = kernel.run(chunk);
     const to = from + result.done;
@@ -68,7 +73,7 @@ export async function* applyOps(
       yield { type: 'failed', index: to, op: failed, failure: result.failure };
       return;
     }
-    killAtFault(fault, { verb: 'up', when: 'after', index: to - 1 });
+    killAtFault(fault, { verb, when: 'after', index: to - 1 });
     from = to;
   }
 }

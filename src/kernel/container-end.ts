@@ -20,12 +20,24 @@ const BURY_MS = 5000;
 const POLL_MS = 2;
 const SIGKILL = 9;
 
+type EndOptions = {
+  /**
+   * Other containers of the lab go on. Processes that have written down nothing are left alone then: their command lines name all
+   * that were started with them.
+   */
+  readonly others?: boolean;
+};
+
 /** Ends them all and leaves nothing. Those that were never made are no obstacle. */
-export function endContainers(lab: LabName, nodes: readonly NodeName[]): void {
+export function endContainers(
+  lab: LabName,
+  nodes: readonly NodeName[],
+  { others = false }: EndOptions = {},
+): void {
   const folders = nodes.map((node) => containerDir(lab, node));
   const asked = folders.flatMap((folder) => ask(folder, 'end', END_MS) ?? []);
   for (const one of asked) answerOf(one);
-  killAndWait(lab, folders);
+  killAndWait(folders, others ? undefined : lab);
   const mounts = mountPoints();
   for (const node of nodes) {
     dropCgroup(lab, node);
@@ -41,10 +53,10 @@ export function endContainers(lab: LabName, nodes: readonly NodeName[]): void {
 type Found = { readonly pid: number; readonly start: number };
 
 /** Kills monitors, `_start` and process 1 of each container until none is left. */
-function killAndWait(lab: LabName, folders: readonly string[]): void {
+function killAndWait(folders: readonly string[], lab: LabName | undefined): void {
   const deadline = Date.now() + BURY_MS;
   for (;;) {
-    const found = [...folders.flatMap(ofState), ...ofCommandLine(lab)];
+    const found = [...folders.flatMap(ofState), ...(lab === undefined ? [] : ofCommandLine(lab))];
     if (found.length === 0) return;
     for (const one of found) kill(one);
     if (Date.now() > deadline) {

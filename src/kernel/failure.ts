@@ -4,7 +4,7 @@
 import { NslabError } from '../base/error.ts';
 import { ipFamily } from '../base/ip.ts';
 import { NfnlError } from '../nfnl/error.ts';
-import type { Op } from '../plan/op.ts';
+import type { Step } from '../plan/op.ts';
 import { RtnlError, type RtnlFailure } from '../rtnl/error.ts';
 import { moduleOfKind } from '../rtnl/linkinfo/linkinfo.ts';
 import { codeOf } from '../sys/errno.ts';
@@ -31,7 +31,7 @@ const plain: Readonly<Record<string, string>> = {
 };
 
 /** A refusal of rtnetlink as the failure of an op. */
-export function failureFrom(failure: RtnlFailure, op: Op): OpFailure {
+export function failureFrom(failure: RtnlFailure, op: Step): OpFailure {
   const { code } = failure;
   if (isUnknownKind(failure, op)) {
     const module = moduleOfKind(op.link.type);
@@ -77,7 +77,7 @@ export function lacksIpv6(code: string): OpFailure {
 }
 
 /** What only a kernel with IPv6 can do. */
-function isIpv6(op: Op): boolean {
+function isIpv6(op: Step): boolean {
   switch (op.kind) {
     case 'addAddress':
       return ipFamily(op.address.ip) === 6;
@@ -94,7 +94,7 @@ function isIpv6(op: Op): boolean {
   }
 }
 
-function isUnknownKind(failure: RtnlFailure, op: Op): op is Extract<Op, { kind: 'createLink' }> {
+function isUnknownKind(failure: RtnlFailure, op: Step): op is Extract<Step, { kind: 'createLink' }> {
   const { code, message } = failure;
   return (
     op.kind === 'createLink' &&
@@ -104,7 +104,7 @@ function isUnknownKind(failure: RtnlFailure, op: Op): op is Extract<Op, { kind: 
 }
 
 /** Anything that was thrown while an op ran. A programming mistake stays what it is and goes up. */
-export function failureOfThrown(error: unknown, op?: Op): OpFailure {
+export function failureOfThrown(error: unknown, op?: Step): OpFailure {
   if (error instanceof RtnlError) {
     if (op !== undefined) return failureFrom(error.failure, op);
     return { code: error.code, message: error.message };

@@ -7,9 +7,9 @@ import { closeSync, openSync } from 'node:fs';
 import type { IfName, LabName, NetnsName, NodeName } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
 import type { Place } from '../model/lab.ts';
-import { createNetns, isNetns, mountPins, nameNetns, withNetnsFd } from '../netns/pin.ts';
+import { arePinsMounted, createNetns, isNetns, mountPins, nameNetns, withNetnsFd } from '../netns/pin.ts';
 import { applyTable } from '../nfnl/apply.ts';
-import type { LinkState, Op, UndoOp } from '../plan/op.ts';
+import type { ChangeOp, LinkState, Op, Step, UndoOp } from '../plan/op.ts';
 import type { RtnlFailure } from '../rtnl/error.ts';
 import { addAltnames, getLink, setLink } from '../rtnl/link.ts';
 import type { Request } from '../rtnl/message.ts';
@@ -19,6 +19,7 @@ import { findWireguard, setWireguard } from '../rtnl/wireguard.ts';
 import { containerDir, pinOf, pinsDir, usernsPinOf } from '../state/paths.ts';
 import { codeOf } from '../sys/errno.ts';
 import { readSysctl, writeSysctl } from '../sys/sysctl.ts';
+import { Changes, changesEnd, isChange } from './changes.ts';
 import { missingCondition } from './container-await.ts';
 import { ContainerMaker } from './container-maker.ts';
 import { readState } from './container-state.ts';
@@ -62,7 +63,7 @@ import { createOwnedNetns } from './userns.ts';
 /** Devices made by one datagram. Each wire holds a descriptor of its peer's namespace open until it is sent. */
 const CREATE_BATCH = 100;
 
-const configKinds: ReadonlySet<Op['kind']> = new Set<ConfigOp['kind']>([
+const configKinds: ReadonlySet<Step['kind']> = new Set<ConfigOp['kind']>([
   'setLink',
   'setPort',
   'addVlan',
@@ -76,10 +77,11 @@ const configKinds: ReadonlySet<Op['kind']> = new Set<ConfigOp['kind']>([
 ]);
 
 /** The end of a run of ops that can share one batch with the op at `from`. */
-function batchEnd(ops: readonly Op[], from: number): number {
+function batchEnd(ops: readonly Step[], from: number): number {
   const first = ops[from];
   if (first === undefined) return from;
   let end = from + 1;
+  if (isChange(first)) return changesEnd(ops, from);
   if (first.kind === 'createLink') {
     if (isTun(first)) return end;
     const place = bornFrom(first);
@@ -116,6 +118,7 @@ export class LinuxKernel implements Kernel {
   #pinsMounted = false;
   #etcLinks: EtcLinks | undefined;
   #containers: ContainerMaker | undefined;
+  #changes: Changes | undefined;
   #folder = '';
 
   openLab(lab: LabName, folder: string = process.cwd()): void {
@@ -126,7 +129,7 @@ export class LinuxKernel implements Kernel {
     this.#etcLinks = undefined;
   }
 
-  run(ops: readonly Op[]): RunResult {
+  run(ops: readonly Step[]): RunResult {
     let done = 0;
     const notes: string[] = [];
     try {
@@ -143,9 +146,13 @@ export class LinuxKernel implements Kernel {
     }
   }
 
-  #runBatch(batch: readonly Op[]): RunResult {
+  #runBatch(batch: readonly Step[]): RunResult {
     const [first] = batch;
     if (first === undefined) return { done: 0 };
+    if (isChange(first)) {
+      this.#changes ??= new Changes(this.#places, this.#lookup);
+      return this.#changes.run(batch as readonly ChangeOp[]);
+    }
     if (first.kind === 'startContainer') return this.#startContainers(batch as readonly StartContainer[]);
     try {
       if (first.kind === 'createLink') {
@@ -213,7 +220,8 @@ export class LinuxKernel implements Kernel {
 
   #createNetns({ netns, userns }: Extract<Op, { kind: 'createNetns' }>): void {
     if (!this.#pinsMounted) {
-      mountPins(pinsDir(this.#lab()));
+      const pins = pinsDir(this.#lab());
+      if (!arePinsMounted(pins)) mountPins(pins);
       this.#pinsMounted = true;
     }
     const pin = this.#places.pin(netns);
@@ -380,10 +388,10 @@ export class LinuxKernel implements Kernel {
     for (const request of setWireguard(family, wireguardConfig(op, ifindex))) generic.request(request);
   }
 
-  #addTable({ place, table }: Extract<Op, { kind: 'addTable' }>): void {
+  #addTable({ place, table, replace }: Extract<Op, { kind: 'addTable' }>): void {
     this.#places.enter(place);
     using transport = Transport.open(NETLINK_NETFILTER);
-    applyTable(transport, table);
+    applyTable(transport, table, { onExisting: replace === true ? 'replace' : 'refuse' });
   }
 
   #runCommand({ node, argv }: Extract<Op, { kind: 'runCommand' }>): OpFailure | undefined {

@@ -19,6 +19,8 @@ export class Places {
   readonly #transports = new Map<Place, Transport>();
   readonly #indexes = new Map<Place, Map<string, number>>();
   readonly #next = new Map<Place, number>();
+  /** Namespaces that were made here: what is in the others was numbered by somebody else. */
+  readonly #born = new Set<Place>();
   /** The first index that a new namespace has free; modules with fallback devices (sit0, gre0) raise it. */
   #firstFree: number | undefined;
 
@@ -73,7 +75,7 @@ export class Places {
 
   /** True where {@link chooseIndex} gives one. */
   choosesIndexes(place: Place): boolean {
-    return place !== null && this.#firstFree !== undefined;
+    return this.#firstFree !== undefined && this.#born.has(place);
   }
 
   /**
@@ -82,7 +84,7 @@ export class Places {
    * their carrier would be told, and their IPv6 address made, up to a second later.
    */
   chooseIndex(place: Place, otherEnd?: number): number | undefined {
-    if (place === null || this.#firstFree === undefined) return undefined;
+    if (this.#firstFree === undefined || !this.#born.has(place)) return undefined;
     const free = this.#next.get(place) ?? this.#firstFree;
     const index = free === otherEnd ? free + 1 : free;
     this.#next.set(place, index + 1);
@@ -97,6 +99,7 @@ export class Places {
 
   /** Looks once at what a new namespace is born with. */
   learnFirstFree(place: Place): void {
+    this.#born.add(place);
     if (this.#firstFree !== undefined) return;
     const links = getLinks(this.route(place));
     this.#firstFree = Math.max(...links.map((link) => link.ifindex)) + 1;
@@ -132,6 +135,21 @@ export class Places {
     const link = getLink(this.route(place), { ifname });
     if (link !== undefined) this.remember(place, ifname, link.ifindex);
     return link?.ifindex;
+  }
+
+  /** Devices were taken away, and their other ends with them. */
+  forgetIndexes(): void {
+    this.#indexes.clear();
+  }
+
+  /** The namespace goes: a socket in it would keep it. */
+  drop(place: Place): void {
+    this.leave();
+    this.#transports.get(place)?.close();
+    this.#transports.delete(place);
+    this.#indexes.delete(place);
+    this.#next.delete(place);
+    this.#born.delete(place);
   }
 
   /** True when no question to the kernel is needed. */

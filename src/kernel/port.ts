@@ -4,7 +4,7 @@
 import type { IpAddress, IpInterface, IpPrefix } from '../base/ip.ts';
 import type { IfName, LabName, NetnsName, NodeName } from '../base/names.ts';
 import type { Impairment, Place } from '../model/lab.ts';
-import type { LinkState, Op, UndoOp } from '../plan/op.ts';
+import type { LinkState, Step, UndoOp } from '../plan/op.ts';
 
 /** Why an op was refused: the kernel's own word and text, if it gave any. */
 export type OpFailure = {
@@ -120,7 +120,7 @@ export interface Kernel {
   /** Says which lab the following calls are about, and where relative paths of its file begin. Changes nothing. */
   openLab(lab: LabName, folder?: string): void;
   /** An op that has to wait for something fails with EAGAIN, and can be tried again. */
-  run(ops: readonly Op[]): RunResult;
+  run(ops: readonly Step[]): RunResult;
   undo(op: UndoOp): UndoResult;
   observe(): Observed;
   /** The value of a sysctl of the machine's own namespace, or undefined where there is no such key. */

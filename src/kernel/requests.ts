@@ -8,17 +8,17 @@ import type { Qdisc } from '../model/impairment.ts';
 import type { BridgeOptions, VxlanOptions } from '../model/interface.ts';
 import type { Impairment, Place } from '../model/lab.ts';
 import type { Route, Rule } from '../model/route.ts';
-import { HOST_PROTOCOL, type LinkData, type Op } from '../plan/op.ts';
-import { newAddress } from '../rtnl/addr.ts';
+import { type ChangeOp, HOST_PROTOCOL, type LinkData, type Op } from '../plan/op.ts';
+import { delAddress, newAddress } from '../rtnl/addr.ts';
 import { addPortVlans, delPortVlans, setBridgePort } from '../rtnl/bridge-port.ts';
-import { addAltnames, newLink, setLink } from '../rtnl/link.ts';
+import { addAltnames, delAltnames, newLink, setLink } from '../rtnl/link.ts';
 import type { LinkInfo } from '../rtnl/linkinfo/linkinfo.ts';
 import type { Request } from '../rtnl/message.ts';
-import { appendFdbEntry, newNeighbour } from '../rtnl/neigh.ts';
+import { appendFdbEntry, delFdbEntry, delNeighbour, newNeighbour } from '../rtnl/neigh.ts';
 import { deleteQdisc, type Netem, replaceQdisc, type Tbf } from '../rtnl/qdisc.ts';
-import { type NewRoute, newRoute } from '../rtnl/route.ts';
+import { delRoute, type NewRoute, newRoute } from '../rtnl/route.ts';
 import { AF_INET, AF_INET6 } from '../rtnl/rtnetlink.ts';
-import { newRule, type Rule as RtnlRule } from '../rtnl/rule.ts';
+import { delRule, newRule, type Rule as RtnlRule } from '../rtnl/rule.ts';
 import type { WireguardConfig } from '../rtnl/wireguard.ts';
 
 export type CreateLink = Extract<Op, { kind: 'createLink' }>;
@@ -37,6 +37,14 @@ export type ConfigOp = Extract<
       | 'addNeighbour'
       | 'addFdb'
       | 'setQdisc';
+  }
+>;
+
+/** The same for what takes things away. */
+export type RemoveOp = Extract<
+  ChangeOp,
+  {
+    kind: 'delAltname' | 'delAddress' | 'delRoute' | 'delRule' | 'delNeighbour' | 'delFdb' | 'setBridge';
   }
 >;
 
@@ -296,6 +304,45 @@ export function impairmentOf(qdisc: Netem | Tbf | { readonly kind: string }): Im
   });
 }
 
+/** The one message of an op that takes something away, or sets it anew. */
+export function removeRequest(op: RemoveOp, lookup: Lookup): Request {
+  switch (op.kind) {
+    case 'delAltname':
+      return delAltnames({ ifindex: lookup.index(op.place, op.ifname) }, [op.altname]);
+    case 'delAddress': {
+      const { ip, peer } = op.address;
+      return delAddress({ ifindex: lookup.index(op.place, op.ifname), ...nearAndFar(ip, peer) });
+    }
+    case 'delRoute':
+      return delRoute(rtnlRoute(op.place, op.route, lookup));
+    case 'delRule':
+      return delRule(rtnlRule(op.place, op.rule));
+    case 'delNeighbour': {
+      const { dev, ip, proxy } = op.neighbour;
+      const ifindex = lookup.index(op.place, dev);
+      return delNeighbour({ ifindex, address: ip, ...some({ proxy: proxy === true ? true : undefined }) });
+    }
+    case 'delFdb':
+      return delFdbEntry({
+        ifindex: lookup.index(op.place, op.ifname),
+        lladdr: '00:00:00:00:00:00',
+        in: 'self',
+        state: 'permanent',
+        dst: op.dst,
+      });
+    case 'setBridge':
+      return setLink({ ifindex: lookup.index(op.place, op.ifname) }, { info: bridgeInfo(op.options) });
+    default:
+      return assertNever(op);
+  }
+}
+
+/** With a peer the length is that of the peer's subnet, as in `ip address add 10.0.0.1 peer 10.0.0.2/30`. */
+function nearAndFar(ip: IpInterface, peer: IpInterface | undefined) {
+  if (peer === undefined) return { address: ip };
+  return { address: `${addressOf(ip)}/${prefixLength(peer)}` as IpInterface, peer: addressOf(peer) };
+}
+
 function setLinkRequest(op: Extract<Op, { kind: 'setLink' }>, lookup: Lookup): Request {
   const ref = { ifindex: lookup.index(op.place, op.ifname) };
   if (op.altname !== undefined) return addAltnames(ref, [op.altname]);
@@ -304,7 +351,8 @@ function setLinkRequest(op: Extract<Op, { kind: 'setLink' }>, lookup: Lookup): R
     some({
       mac: op.mac,
       mtu: op.mtu,
-      master: op.master === undefined ? undefined : lookup.index(op.place, op.master),
+      master:
+        op.master === null ? 0 : op.master === undefined ? undefined : lookup.index(op.place, op.master),
       addrGenMode: op.addrgenmode,
       up: op.up,
     }),
@@ -315,9 +363,7 @@ function addressRequest(op: Extract<Op, { kind: 'addAddress' }>, lookup: Lookup)
   const { ip, peer, scope, nodad } = op.address;
   return newAddress({
     ifindex: lookup.index(op.place, op.ifname),
-    // With a peer the length is that of the peer's subnet, as in `ip address add 10.0.0.1 peer 10.0.0.2/30`.
-    address: peer === undefined ? ip : (`${addressOf(ip)}/${prefixLength(peer)}` as IpInterface),
-    ...(peer === undefined ? {} : { peer: addressOf(peer) }),
+    ...nearAndFar(ip, peer),
     ...(scope === undefined ? {} : { scope }),
     ...(nodad && ipFamily(ip) === 6 ? { nodad } : {}),
   });

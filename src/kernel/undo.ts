@@ -2,7 +2,7 @@
 // done. Namespaces go last and all at once.
 
 import { statSync } from 'node:fs';
-import type { IfName, NetnsName } from '../base/names.ts';
+import type { IfName, LabName, NetnsName } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
 import type { Place } from '../model/lab.ts';
 import { isNetns, NETNS_DIR, removeIfEmpty, unmountPins, unnameNetns } from '../netns/pin.ts';
@@ -27,12 +27,19 @@ import { type Lookup, NoDevice, PASSING_NAME, rtnlRoute, rtnlRule } from './requ
 
 const nothing: UndoResult = { notes: [] };
 /** What the kernel answers where there is nothing to delete: no link, route, rule, neighbour, or family for it. */
-const gone = new Set(['ENODEV', 'ESRCH', 'ENOENT', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENXIO']);
+export const gone: ReadonlySet<string> = new Set([
+  'ENODEV',
+  'ESRCH',
+  'ENOENT',
+  'EADDRNOTAVAIL',
+  'EAFNOSUPPORT',
+  'ENXIO',
+]);
 
 export function undoOnHost(op: UndoOp, places: Places): UndoResult {
   switch (op.kind) {
     case 'stopContainers':
-      endContainers(labOf(places), op.nodes);
+      endContainers(labOf(places), op.nodes, { others: op.others === true });
       return nothing;
     case 'stopProcesses':
       return { notes: stopProcesses(living(places, op.netns)) };
@@ -74,7 +81,7 @@ export function undoOnHost(op: UndoOp, places: Places): UndoResult {
   }
 }
 
-function labOf(places: Places) {
+export function labOf(places: Places): LabName {
   if (places.lab === undefined) throw new Error('no lab was opened');
   return places.lab;
 }

@@ -10,12 +10,14 @@ import {
   readdirSync,
   readlinkSync,
   rmdirSync,
+  rmSync,
   statfsSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { NetnsName } from '../base/names.ts';
 import { codeOf } from '../sys/errno.ts';
 import {
@@ -55,7 +57,19 @@ export function mountPins(folder: string): void {
   mount({ source: 'none', target: folder, flags: MS_SHARED });
 }
 
-/** Takes the whole tree away at once. Not mounted is fine. */
+/** True where {@link mountPins} has been at work. */
+export function arePinsMounted(folder: string): boolean {
+  const inside = statSync(folder, { throwIfNoEntry: false });
+  return inside !== undefined && inside.dev !== statSync(dirname(folder)).dev;
+}
+
+/** Lets one namespace go, as far as it is there. */
+export function dropPin(pin: string): void {
+  unmountPins(pin);
+  rmSync(pin, { force: true });
+}
+
+/** Takes the whole tree away at once, or one pin. Not mounted is fine. */
 export function unmountPins(folder: string): void {
   for (;;) {
     try {

@@ -1,15 +1,17 @@
 // One op as one line, for messages and progress: the command that does the same, where there is one.
 
 import { assertNever } from '../base/result.ts';
-import type { Op, UndoOp } from './op.ts';
+import type { Step, UndoOp } from './op.ts';
 import { commandLine } from './shell.ts';
 import { type Command, commandsOf, deleteNeighbour, deleteRoute, deleteRule, HOST_NETNS } from './words.ts';
 
 /** What was tried, as `ip -n pc1 addr add 10.1.1.1/24 dev eth0`. */
-export function describeOp(op: Op): string {
+export function describeOp(op: Step): string {
   if (op.kind === 'writeEtc') return `write ${Object.keys(op.files).join(' and ')} for /etc of the nodes`;
   if (op.kind === 'linkEtc') return `link the files for /etc of ${op.netns} to /etc/netns/${op.netns}`;
   if (op.kind === 'startContainer') return `start container ${op.node}`;
+  if (op.kind === 'startAgain') return `start container ${op.node} again`;
+  if (op.kind === 'undo') return describeUndo(op.undo);
   if (op.kind === 'awaitContainer') return `wait until ${op.node} ${conditionWords[op.condition]}`;
   const [command] = commandsOf(op);
   return command === undefined ? op.kind : lineOf(command);

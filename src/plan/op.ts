@@ -9,7 +9,7 @@ import type { IfName, MacAddress, NetnsName, NodeName } from '../base/names.ts';
 import type { Condition, ContainerSpec } from '../model/container.ts';
 import type { ContainerImage } from '../model/image-settings.ts';
 import type { Qdisc } from '../model/impairment.ts';
-import type { InterfaceAddress, InterfaceType, WireguardPeer } from '../model/interface.ts';
+import type { BridgeOptions, InterfaceAddress, InterfaceType, WireguardPeer } from '../model/interface.ts';
 import type { Place, Sysctl } from '../model/lab.ts';
 import type { PublishedPort } from '../model/network.ts';
 import type { Neighbour, Route, Rule } from '../model/route.ts';
@@ -57,9 +57,10 @@ export type Op =
       readonly altname?: string;
       readonly mac?: MacAddress;
       readonly mtu?: number;
-      readonly master?: IfName;
+      /** Null takes it out of the one it is in. */
+      readonly master?: IfName | null;
       readonly addrgenmode?: 'none' | 'eui64';
-      readonly up?: true;
+      readonly up?: boolean;
     }
   /** What happens to packets that leave; null takes it away, which fails with ENOENT where nothing is set. */
   | {
@@ -110,7 +111,8 @@ export type Op =
       readonly peers: readonly WireguardPeer[];
     }
   | { readonly kind: 'setSysctl'; readonly place: Place; readonly key: string; readonly value: string }
-  | { readonly kind: 'addTable'; readonly place: Place; readonly table: NftTable }
+  /** `replace`: in the place of the table of that name, in one transaction. */
+  | { readonly kind: 'addTable'; readonly place: Place; readonly table: NftTable; readonly replace?: true }
   /** A folder of files for /etc, shared by all nodes that see the lab alike. */
   | { readonly kind: 'writeEtc'; readonly view: string; readonly files: Readonly<Record<string, string>> }
   /** /etc/netns/NETNS -> that folder, which ip-netns(8) and nslab bind over /etc inside the node. */
@@ -153,6 +155,44 @@ export type Op =
       readonly mayFail?: true;
     };
 
+/** A step of a change: most make something, as those of `up` do. */
+export type Step = Op | ChangeOp;
+
+/** What only the change of a lab that is up needs: something is taken away, or set anew. What is gone already is as good. */
+export type ChangeOp =
+  /** Of a wire one end is enough. */
+  | { readonly kind: 'delLinks'; readonly place: Place; readonly ifnames: readonly IfName[] }
+  | { readonly kind: 'delAltname'; readonly place: Place; readonly ifname: IfName; readonly altname: string }
+  | {
+      readonly kind: 'delAddress';
+      readonly place: Place;
+      readonly ifname: IfName;
+      readonly address: Pick<InterfaceAddress, 'ip' | 'peer'>;
+    }
+  | { readonly kind: 'delRoute'; readonly place: Place; readonly route: Omit<Route, 'path'> }
+  | { readonly kind: 'delRule'; readonly place: Place; readonly rule: Omit<Rule, 'path'> }
+  | { readonly kind: 'delNeighbour'; readonly place: Place; readonly neighbour: Omit<Neighbour, 'path'> }
+  | { readonly kind: 'delFdb'; readonly place: Place; readonly ifname: IfName; readonly dst: IpAddress }
+  | {
+      readonly kind: 'delTable';
+      readonly place: Place;
+      readonly family: NftTable['family'];
+      readonly name: string;
+    }
+  /** Options of a bridge that is there. */
+  | {
+      readonly kind: 'setBridge';
+      readonly place: Place;
+      readonly ifname: IfName;
+      readonly options: BridgeOptions;
+    }
+  /** A namespace with its names; the processes in it have been ended. */
+  | { readonly kind: 'dropNetns'; readonly netns: NetnsName }
+  /** A container that was made and has ended, once more as it is. */
+  | { readonly kind: 'startAgain'; readonly node: NodeName }
+  /** A step of `down`, for a part of the lab. */
+  | { readonly kind: 'undo'; readonly undo: UndoOp };
+
 /** What a NIC that is moved into a lab had in the machine's own namespace, and gets back. */
 export type LinkState = {
   readonly ifname: IfName;
@@ -173,8 +213,8 @@ export type LinkState = {
 
 /** The ops of `down`, in the order in which they run. Each treats "already gone" as done. */
 export type UndoOp =
-  /** Containers with all their processes, cgroups and folders. */
-  | { readonly kind: 'stopContainers'; readonly nodes: readonly NodeName[] }
+  /** Containers with all their processes, cgroups and folders. `others` of the lab may go on; without it none does. */
+  | { readonly kind: 'stopContainers'; readonly nodes: readonly NodeName[]; readonly others?: true }
   | { readonly kind: 'stopProcesses'; readonly netns: readonly NetnsName[] }
   | { readonly kind: 'returnLink'; readonly place: Place; readonly ifname: IfName; readonly state: LinkState }
   /** Devices of the machine's own namespace, those of them that carry the lab's mark. */

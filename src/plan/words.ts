@@ -9,7 +9,14 @@ import type { BridgeOptions, WireguardPeer } from '../model/interface.ts';
 import type { Place } from '../model/lab.ts';
 import type { Neighbour, Nexthop, Route, Rule } from '../model/route.ts';
 import { printTable } from '../nfnl/text.ts';
-import { HOST_PROTOCOL, type LinkAttributes, type LinkData, type Op } from './op.ts';
+import {
+  type ChangeOp,
+  HOST_PROTOCOL,
+  type LinkAttributes,
+  type LinkData,
+  type Op,
+  type Step,
+} from './op.ts';
 
 /** A command, and what it reads from its standard input. */
 export type Command = {
@@ -28,7 +35,7 @@ type SetPort = Extract<Op, { readonly kind: 'setPort' }>;
 const ONE_QUEUE: Words = ['numtxqueues', 1, 'numrxqueues', 1];
 
 /** The commands of an op, most often one. Files under /etc are explain.ts's own matter: for them there is none here. */
-export function commandsOf(op: Op): Command[] {
+export function commandsOf(op: Step): Command[] {
   switch (op.kind) {
     case 'createNetns':
       return [command('ip', [], ['netns', 'add', op.netns])];
@@ -74,6 +81,45 @@ export function commandsOf(op: Op): Command[] {
       return [];
     case 'runCommand':
       return [within(op.place, op.argv)];
+    default:
+      return changeCommands(op);
+  }
+}
+
+function changeCommands(op: ChangeOp): Command[] {
+  switch (op.kind) {
+    case 'delLinks':
+      return op.ifnames.map((ifname) => inPlace('ip', op.place, ['link', 'del', 'dev', ifname]));
+    case 'delAltname': {
+      const words = ['link', 'property', 'del', 'dev', op.ifname, 'altname', op.altname];
+      return [inPlace('ip', op.place, words)];
+    }
+    case 'delAddress': {
+      const { ip, peer } = op.address;
+      const words = peer === undefined ? [ip] : [ip.slice(0, ip.indexOf('/')), 'peer', peer];
+      return [inPlace('ip', op.place, ['addr', 'del', ...words, 'dev', op.ifname])];
+    }
+    case 'delRoute':
+      return [route(op.place, 'del', op.route)];
+    case 'delRule':
+      return [rule(op.place, 'del', op.rule)];
+    case 'delNeighbour':
+      return [deleteNeighbour(op.place, op.neighbour)];
+    case 'delFdb': {
+      const words = ['fdb', 'del', '00:00:00:00:00:00', 'dev', op.ifname, 'dst', op.dst];
+      return [inPlace('bridge', op.place, words)];
+    }
+    case 'delTable':
+      return [within(op.place, ['nft', 'delete', 'table', op.family, op.name])];
+    case 'setBridge': {
+      const words = ['link', 'set', 'dev', op.ifname, 'type', 'bridge', ...bridgeWords(op.options)];
+      return [inPlace('ip', op.place, words)];
+    }
+    case 'dropNetns':
+      return [command('ip', [], ['netns', 'del', op.netns])];
+    case 'startAgain':
+    case 'undo':
+      return [];
     default:
       return assertNever(op);
   }
@@ -264,12 +310,15 @@ function bridgeWords(link: BridgeOptions): Words {
 
 function setLink(op: SetLink): Command {
   if (op.altname !== undefined) return altname(op.place, op.ifname, op.altname);
+  const { master, up, ...attributes } = op;
   return inPlace('ip', op.place, [
     'link',
     'set',
     'dev',
     op.ifname,
-    ...attributeWords(op),
+    ...attributeWords(attributes),
+    ...(master === null ? ['nomaster'] : option('master', master)),
+    ...(up === undefined ? [] : [up ? 'up' : 'down']),
     ...option('addrgenmode', op.addrgenmode),
   ]);
 }

@@ -314,7 +314,8 @@ export class FakeKernel implements Kernel {
     if (op.altname !== undefined) this.#addAltname(device, op.altname);
     if (op.mac !== undefined) device.mac = op.mac;
     if (op.mtu !== undefined) setMtu(device, op.mtu);
-    if (op.master !== undefined) enslave(device, this.#device({ place: op.place, ifname: op.master }));
+    if (op.master === null) release(device);
+    else if (op.master !== undefined) enslave(device, this.#device({ place: op.place, ifname: op.master }));
     if (op.up === true) raise(device);
     if (op.addrgenmode !== undefined) {
       if (device.mtu < IPV6_MIN_MTU) throw new Refused('EAFNOSUPPORT', `${op.ifname} has no IPv6`);
