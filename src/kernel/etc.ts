@@ -1,7 +1,16 @@
 // Files for /etc inside the nodes: one folder per view of the lab, and /etc/netns/NETNS pointing to it, which is where both
 // ip-netns(8) and nslab's helper look. A folder of that name which somebody made by hand is left alone and wins.
 
-import { linkSync, mkdirSync, readlinkSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { LabName, NetnsName } from '../base/names.ts';
 import { removeIfEmpty } from '../netns/pin.ts';
@@ -62,6 +71,29 @@ function isOurs(path: string): boolean {
     return readlinkSync(path).startsWith(`${LABS_DIR}/`);
   } catch {
     return false;
+  }
+}
+
+/** The view that a namespace of the lab is pointed to; undefined where it is none of the lab's. */
+export function viewOf(lab: LabName, netns: NetnsName): string | undefined {
+  const views = `${viewsDir(lab)}/`;
+  try {
+    const target = readlinkSync(join(ETC_NETNS_DIR, netns));
+    return target.startsWith(views) ? target.slice(views.length) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The files of a view of the lab, by name. */
+export function filesOf(lab: LabName, view: string): Record<string, string> {
+  const folder = join(viewsDir(lab), view);
+  try {
+    return Object.fromEntries(
+      readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+    );
+  } catch {
+    return {};
   }
 }
 

@@ -38,10 +38,12 @@ export type RawNetns = {
 export type Ask = {
   /** Keys as sysctl(8) prints them; a dot inside an interface name is written `/`. */
   readonly sysctls?: (place: Place) => readonly string[];
+  /** False leaves out whether it forwards: a setting takes longer than a dump of rtnetlink. */
+  readonly forwarding?: false;
 };
 
 /** Whether it is a router. */
-const FORWARDING = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'];
+export const FORWARDING = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding'];
 
 /** Everything, of the namespace where the calling thread is. */
 export function readRaw(sysctls: readonly string[]): RawNetns {
@@ -63,7 +65,7 @@ export function readRaw(sysctls: readonly string[]): RawNetns {
     vlans: has('bridge') ? getPortVlans(route) : new Map(),
     wireguard: has('wireguard') ? readWireguard(links) : new Map(),
     ...readTables(),
-    sysctls: readSysctls([...FORWARDING, ...sysctls]),
+    sysctls: readSysctls(sysctls),
   };
 }
 

@@ -9,7 +9,7 @@ import { enterNetns, isNetns, NETNS_DIR, openOwnNetns, withNetnsFd } from '../ne
 import { liveDevices } from './device.ts';
 import type { LiveNetns, NetnsRef } from './netns.ts';
 import { peersOf, type ReadPlace } from './peers.ts';
-import { type Ask, namesOf, type RawNetns, readRaw } from './raw.ts';
+import { type Ask, FORWARDING, namesOf, type RawNetns, readRaw } from './raw.ts';
 import { liveNeighbour, liveRoute, liveRule } from './routing.ts';
 
 /** The machine's own namespace. */
@@ -38,7 +38,7 @@ export function readNetns(refs: readonly NetnsRef[], ask: Ask = {}): ReadonlyMap
 type Read = ReadPlace & { readonly raw: RawNetns };
 
 function readOne({ place, path }: NetnsRef, home: number, ask: Ask): Read | undefined {
-  const keys = ask.sysctls?.(place) ?? [];
+  const keys = [...(ask.forwarding === false ? [] : FORWARDING), ...(ask.sysctls?.(place) ?? [])];
   if (path === null) return { place, path, identity: identityOf(home), raw: readRaw(keys) };
   if (!isNetns(path)) return undefined;
   return withNetnsFd(path, (fd) => {

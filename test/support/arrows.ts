@@ -8,6 +8,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   topology: ['base', 'model'],
   plan: ['base', 'model', 'nfnl/{ruleset,nat,firewall,text,check}'],
   graph: ['base', 'model'],
+  diff: ['base', 'model', 'plan', 'nfnl/{read,ruleset,text}', 'live/automatic', 'types of live'],
   sys: ['base'],
   rtnl: ['base', 'sys'],
   nfnl: ['base', 'sys', 'rtnl'],
@@ -29,6 +30,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'sys',
     'netns',
     'live',
+    'diff',
     'image',
     'kernel',
     'probe',
@@ -40,7 +42,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms that do the same for the same input, whatever the machine. */
-const pureRooms = ['base', 'model', 'topology', 'plan', 'graph'];
+const pureRooms = ['base', 'model', 'topology', 'plan', 'graph', 'diff'];
 /** Node's modules that do no I/O: hashes and text. */
 const pureModules = ['node:crypto', 'node:util'];
 /** The one file of a pure room that reads files. */

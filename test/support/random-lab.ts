@@ -70,11 +70,38 @@ const choices = fc.record<Choices>({
   extras,
 });
 
+const choicesKeys: { readonly [K in keyof Choices]: true } = {
+  seed: true,
+  lans: true,
+  routers: true,
+  ring: true,
+  nat: true,
+  firewall: true,
+  overlay: true,
+  pools: true,
+  extras: true,
+};
+
 /** Valid topology files; names of nodes and of the lab begin with the prefix. */
 export function randomLab(prefix: string): fc.Arbitrary<RandomLab> {
   return choices.map((chosen) => {
     const file = new Builder(prefix, chosen).build();
     return { name: String(file['name']), file, yaml: stringify(file) };
+  });
+}
+
+/** Two labs of one name, which have more or less in common, as texts. */
+export function randomLabPair(prefix: string): fc.Arbitrary<readonly [string, string]> {
+  const keys = Object.keys(choicesKeys) as (keyof Choices)[];
+  const kept = fc.record(Object.fromEntries(keys.map((key) => [key, fc.boolean()])));
+  return fc.tuple(choices, choices, kept, fc.boolean()).map(([a, b, keep, sameExtras]) => {
+    const second: Record<string, unknown> = { ...b };
+    for (const key of keys) if (keep[key] === true) second[key] = a[key];
+    // Most often one of the small things is another, and not all of them.
+    if (sameExtras && keep['extras'] !== true)
+      second['extras'] = { ...a.extras, mtu: b.extras.mtu, rule: b.extras.rule };
+    const yaml = (chosen: Choices): string => stringify(new Builder(prefix, chosen).build());
+    return [yaml(a), yaml(second as Choices)] as const;
   });
 }
 
