@@ -65,6 +65,18 @@ const up = (y: Argv) =>
     .example('$0 up topologies/two-namespaces.yaml', 'make the lab')
     .example('$0 up lab.yaml --prefix b- --var MTU=1400', 'a second copy beside the first, with another MTU');
 
+const apply = (y: Argv) =>
+  up(y)
+    .option('dry-run', { type: 'boolean', default: false, describe: 'print the steps, and do nothing' })
+    .example('$0 apply lab.yaml --dry-run', 'what would be done')
+    .example('$0 apply lab.yaml', 'do it; connections through what stays go on');
+
+const diff = (y: Argv) =>
+  fileOptions(y)
+    .option('json', json)
+    .example('$0 diff lab.yaml', 'of a lab that is up, or of namespaces made by hand that have its names')
+    .example('$0 diff lab.yaml --json', 'the same for a program');
+
 const down = (y: Argv) =>
   y
     .positional('lab', { type: 'string', describe: 'name of the lab; not needed when only one is up' })
@@ -584,7 +596,6 @@ export const commands: CommandModule[] = [
   },
   {
     command: 'changes <node>',
-    aliases: ['diff'],
     describe: 'list what a container has changed in its files',
     builder: (y: Argv) =>
       container(y).option('json', json).example('$0 changes web', 'A added, C changed, D deleted'),
@@ -651,6 +662,18 @@ export const commands: CommandModule[] = [
         .example('$0 plan lab.yaml', 'the steps, grouped by node')
         .example('$0 plan lab.yaml --var MTU=1400 --json', 'for a program'),
     handler: (args) => choose(async () => (await import('./commands/plan.ts')).run(args as never)),
+  },
+  {
+    command: 'diff <file>',
+    describe: 'compare the file with what the kernel has; status 0 same, 3 different',
+    builder: diff,
+    handler: (args) => choose(async () => (await import('./commands/diff.ts')).run(args as never)),
+  },
+  {
+    command: 'apply <file>',
+    describe: 'make the kernel as the file says, and touch nothing else',
+    builder: apply,
+    handler: (args) => choose(async () => (await import('./commands/up.ts')).apply(args as never)),
   },
   {
     command: 'explain <file>',

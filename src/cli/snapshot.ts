@@ -4,6 +4,7 @@
 import { loadKernel } from '../lab/kernel.ts';
 import { load } from '../lab/load.ts';
 import { planJson, planText } from '../lab/plan.ts';
+import './commands/diff.ts';
 import './commands/down.ts';
 import './commands/lifecycle.ts';
 import './commands/logs.ts';

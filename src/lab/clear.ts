@@ -114,7 +114,7 @@ function markFalling(record: LabRecord): void {
  * A setting of the machine that another lab still needs stays, and that lab now puts the old value back.
  * The caller holds the host's lock.
  */
-function passOnSysctls(lab: LabName, facts: UndoFacts): UndoFacts {
+export function passOnSysctls(lab: LabName, facts: UndoFacts): UndoFacts {
   if (facts.sysctls.length === 0) return facts;
   const others = listLabs()
     .filter((name) => name !== lab)

@@ -11,7 +11,8 @@ import { bracketed, portRangeText, portsMeet } from '../model/network.ts';
 import { isLinkLocal } from '../model/subnets.ts';
 import type { Loaded } from './load.ts';
 import { hostOf } from './machine.ts';
-import { type UpEvent, type UpRequest, type UpResult, upLab } from './up.ts';
+import { upLab } from './up.ts';
+import type { UpEvent, UpRequest, UpResult } from './up-request.ts';
 
 /** More would be a mistake of typing: each costs time and memory of the machine. */
 export const MOST_COPIES = 500;

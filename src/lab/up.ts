@@ -3,11 +3,7 @@
 
 import { dirname } from 'node:path';
 import { applyOps } from '../apply/apply.ts';
-import type { ApplyEvent, UndoEvent } from '../apply/event.ts';
-import type { Fault } from '../apply/fault.ts';
-import { NslabError, type Problem, type Where } from '../base/error.ts';
-import { type ErrorCode, errorCatalogue } from '../base/error-catalogue.ts';
-import type { Kernel } from '../kernel/port.ts';
+import { NslabError } from '../base/error.ts';
 import type { Lab } from '../model/lab.ts';
 import { checkHost } from '../plan/check-host.ts';
 import { describeOp } from '../plan/describe.ts';
@@ -30,42 +26,15 @@ import { digestLab } from './digest.ts';
 import { type ImagesForUse, useImages } from './image-use.ts';
 import { otherLabs } from './machine.ts';
 import { opsOf } from './ops.ts';
+import { assertNoProblems, failureCode, type UpRequest, type UpResult } from './up-request.ts';
 import { allocateIds } from './userns.ts';
-
-export type UpEvent = ApplyEvent | UndoEvent | { readonly type: 'undoing' };
-
-export type UpRequest = {
-  readonly lab: Lab;
-  /** As it is written into the record: an absolute path, or `-`. */
-  readonly file: string;
-  readonly kernel: Kernel;
-  /** Where a key path stands in the file, for conflicts with the host. */
-  readonly locate?: (path: string) => Where;
-  readonly onEvent: (event: UpEvent) => void;
-  readonly signal?: AbortSignal;
-  readonly fault?: Fault | undefined;
-  /** The lab anew, for when a subnet that was free when the file was read has become another lab's. */
-  readonly again?: (() => Lab) | undefined;
-  /** Containers are made and wait: somebody starts their commands when the lab is up. */
-  readonly hold?: boolean | undefined;
-  /** A lab of one container, and whether it is removed when that has ended. */
-  readonly solo?: { readonly remove: boolean };
-};
-
-export type UpResult = {
-  readonly outcome: 'made' | 'unchanged';
-  readonly nodes: number;
-  readonly links: number;
-  /** Steps carried out. */
-  readonly ops: number;
-};
 
 type Prepared = UpRequest & { readonly images: ImagesForUse };
 
 type Counts = { readonly nodes: number; readonly links: number };
 
 /**
- * Brings the lab up, or finds that it is up already and changes nothing.
+ * Brings the lab up, or finds that it is up already and changes nothing, or with `change` only what differs.
  * @throws NslabError HOST_* before anything is touched; LAB_ALREADY_UP, LAB_LOCKED; APPLY_FAILED when a step failed and all
  * was undone; APPLY_LEFT when something could not be undone; INTERRUPTED after the signal, all undone
  */
@@ -76,6 +45,11 @@ export async function upLab(request: UpRequest): Promise<UpResult> {
   const before = readRecord(lab.name);
   const digest = digestLab(lab);
   if (before?.phase === 'up' && before.boot === bootId()) {
+    // A container of `run` has its lab for itself.
+    if (request.change === true && before.solo === undefined) {
+      const { changeLab } = await import('./change.ts');
+      return await changeLab(request, before, counts);
+    }
     assertSameLab(before, digest);
     return { outcome: 'unchanged', ...counts, ops: 0 };
   }
@@ -147,12 +121,7 @@ function prepare(request: Prepared, digest: string, counts: Counts): Op[] {
   // Who publishes nothing need not know the other labs.
   const published = publishes(lab) ? checkPublished(lab, otherLabs(lab.name), kernel) : [];
   const found = [...checkHost(lab, kernel.observe()), ...published];
-  const problems = found.map(({ path, ...problem }): Problem => {
-    return locate === undefined ? problem : { ...problem, where: locate(path) };
-  });
-  const [first] = problems;
-  if (first !== undefined)
-    throw new NslabError(first.code, first.message, { hint: first.hint, where: first.where, problems });
+  assertNoProblems(found, locate);
   const ops = images.withImages(opsOf(lab)).map((op) => asAsked(op, request));
   const undo = undoFacts(lab.name, ops, kernel);
   writeLab(lab);
@@ -208,13 +177,6 @@ async function runOps(request: UpRequest, ops: readonly Op[]): Promise<void> {
       throw new NslabError('INTERRUPTED', `up of ${lab.name} was interrupted: ${done}`);
     }
   }
-}
-
-function failureCode({ op, failure }: Extract<ApplyEvent, { type: 'failed' }>): ErrorCode {
-  if (op.kind === 'runCommand') return 'COMMAND_FAILED';
-  // A container's own troubles have codes of their own.
-  if (Object.hasOwn(errorCatalogue, failure.code)) return failure.code as ErrorCode;
-  return failure.lacks === undefined ? 'APPLY_FAILED' : 'HOST_KERNEL_LACKS';
 }
 
 /** Takes down what was made so far and throws the reason; if that fails too, both. */

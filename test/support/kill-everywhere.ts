@@ -27,7 +27,7 @@ export function killAt(words: string[], fault: string): void {
 }
 
 /** What `nslab down NAME` does, without Node's start; one in ten goes by the command line. */
-function takeDown(name: string, turn: number): void {
+export function takeDown(name: string, turn: number): void {
   if (turn % 10 === 0) {
     nslabOk(['down', name]);
     return;

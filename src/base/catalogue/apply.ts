@@ -6,7 +6,7 @@ export const applyErrors = {
   APPLY_FAILED: {
     exit: exit.undone,
     explanation:
-      'The kernel refused one step of `up`. Everything made before it was removed again, so the host is as it was. The message holds the step and the words of the kernel.',
+      'The kernel refused one step of `up`. Everything made before it was removed again, so the host is as it was; where the lab was up already, the change was taken back. The message holds the step and the words of the kernel.',
   },
   IMPAIR_FAILED: {
     exit: exit.undone,
@@ -16,7 +16,7 @@ export const applyErrors = {
   APPLY_LEFT: {
     exit: exit.left,
     explanation:
-      'A step failed, and something that nslab made could not be removed. The message lists what is left; `nslab down` tries again.',
+      'A step failed, and something that nslab made could not be removed, or a lab that was to be changed is neither one nor the other. The message lists what is left; `nslab down` tries again.',
   },
   NETNS_HELD: {
     exit: exit.left,

@@ -10,7 +10,7 @@ export const labErrors = {
   LAB_ALREADY_UP: {
     exit: exit.lab,
     explanation:
-      'A lab of that name is up already, made from other content. Take it down first with `nslab down`, or give the new one another name.',
+      'A lab of that name is up already, made from other content, and the command makes new ones only. Take it down first with `nslab down`, or give the new one another name.',
   },
   COPIES_OVERLAP: {
     exit: exit.topology,
@@ -79,7 +79,7 @@ export const labErrors = {
   INTERRUPTED: {
     exit: exit.interrupted,
     explanation:
-      '`up` was stopped by Ctrl-C or SIGTERM, and everything it had made was removed again; or `down --wait` was stopped while it waited, and the lab is down.',
+      '`up` was stopped by Ctrl-C or SIGTERM, and everything it had made was removed again; or `apply` was, and the lab is what it was; or `down --wait` was stopped while it waited, and the lab is down.',
   },
   TEST_NONE: {
     exit: exit.lab,
@@ -89,6 +89,6 @@ export const labErrors = {
   COMMAND_FAILED: {
     exit: exit.undone,
     explanation:
-      "A command of a node's `exec:` list ended with another status than 0 or could not be started. The lab was taken down again.",
+      "A command of a node's `exec:` list ended with another status than 0 or could not be started. The lab was taken down again, or, where it was up already, is what it was.",
   },
 } as const satisfies Record<string, CatalogueEntry>;

@@ -6,7 +6,7 @@ import type { LabName } from '../../base/names.ts';
 import { type CopyOutcome, MOST_COPIES, upCopies } from '../../lab/copies.ts';
 import { openKernel } from '../../lab/kernel.ts';
 import { type Loaded, loadCopies } from '../../lab/load.ts';
-import type { UpEvent } from '../../lab/up.ts';
+import type { UpEvent } from '../../lab/up-request.ts';
 import { count } from '../output/count.ts';
 import { progressBar } from '../output/progress.ts';
 import { opLine } from '../output/step.ts';

@@ -7,7 +7,8 @@ import { awaitHealth } from '../../lab/health.ts';
 import { imagesWanted, type PullPolicy } from '../../lab/images-wanted.ts';
 import { openKernel } from '../../lab/kernel.ts';
 import { load } from '../../lab/load.ts';
-import { type UpEvent, upLab } from '../../lab/up.ts';
+import { upLab } from '../../lab/up.ts';
+import type { UpEvent } from '../../lab/up-request.ts';
 import type { Lab } from '../../model/lab.ts';
 import { bringDisplay } from '../output/bring.ts';
 import { count } from '../output/count.ts';
@@ -28,6 +29,26 @@ type Args = {
 };
 
 export type UpArgs = Args;
+
+/** `nslab apply`: `up`, of a lab that is up as well. */
+export async function apply(args: Args & { dryRun: boolean }): Promise<void> {
+  if (args.dryRun) await printSteps(args);
+  else await run(args);
+}
+
+async function printSteps({ file, prefix, var: vars, json }: Args): Promise<void> {
+  const { lab, warnings } = load({ path: file, prefix, vars });
+  if (!json) await printWarnings(warnings);
+  const kernel = await openKernel('apply');
+  try {
+    const { stepsOfChange } = await import('../../lab/change.ts');
+    const steps = await stepsOfChange(lab, kernel);
+    if (json) process.stdout.write(`${JSON.stringify({ lab: lab.name, steps }, null, 2)}\n`);
+    else for (const step of steps) process.stdout.write(`${opLine(step)}\n`);
+  } finally {
+    kernel.close();
+  }
+}
 
 export async function run(args: Args): Promise<void> {
   const { file, prefix, var: vars, json, verbose } = args;
@@ -68,8 +89,11 @@ export async function run(args: Args): Promise<void> {
       onEvent,
       signal: stop.signal,
       fault,
+      change: true,
     });
     bar.end();
+    if (!json)
+      for (const text of result.still ?? []) process.stderr.write(`warning: still so: ${visible(text)}\n`);
     const healthy = args.wait ? await waitForHealth(lab.name, args, stop.signal) : 0;
     const ms = Math.round(performance.now() - start);
     if (json)
@@ -132,5 +156,6 @@ type Outcome = Awaited<ReturnType<typeof upLab>> & { readonly healthy: number };
 function summary(lab: string, { outcome, nodes, links, ops, healthy }: Outcome, ms: number): string {
   const size = `${count(nodes, 'node')}, ${count(links, 'link')}${healthy === 0 ? '' : `, ${healthy} healthy`}`;
   if (outcome === 'unchanged') return `lab ${lab} is up already: ${size}, nothing to change`;
-  return `lab ${lab} is up: ${size}, ${count(ops, 'step')} in ${ms} ms`;
+  const what = outcome === 'changed' ? 'is changed' : 'is up';
+  return `lab ${lab} ${what}: ${size}, ${count(ops, 'step')} in ${ms} ms`;
 }
