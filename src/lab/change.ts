@@ -12,7 +12,6 @@ import { adoptViews } from '../diff/views.ts';
 import type { Kernel } from '../kernel/port.ts';
 import type { LiveDevice, LiveNetns } from '../live/netns.ts';
 import type { Lab, Place } from '../model/lab.ts';
-import { usernsOf } from '../model/userns.ts';
 import { checkHost, type HostFacts, type HostProblem } from '../plan/check-host.ts';
 import { describeOp } from '../plan/describe.ts';
 import type { Op, Step } from '../plan/op.ts';
@@ -29,7 +28,7 @@ import { type Made, madeLab, readLive } from './live.ts';
 import { hostOf, otherLabs } from './machine.ts';
 import { opsOf } from './ops.ts';
 import { assertNoProblems, failureCode, type UpRequest, type UpResult } from './up-request.ts';
-import { allocateIds } from './userns.ts';
+import { allocateIds, keepIds } from './userns.ts';
 
 /** What was set may change something else (a device that goes down loses its routes), so the kernel is looked at again. */
 const ROUNDS = 4;
@@ -149,20 +148,6 @@ function hostSysctls(old: UndoFacts, next: UndoFacts) {
   return old.sysctls
     .filter(({ key }) => !kept.has(key))
     .map((one) => ({ kind: 'undo', undo: { kind: 'restoreSysctl', ...one } }) as const);
-}
-
-/** A container that stays has the ids that were found for it. */
-function keepIds(lab: Lab, before: Lab): Lab {
-  const nodes = lab.nodes.map((node) => {
-    const was = before.nodes.find(({ name }) => name === node.name);
-    const wanted = usernsOf(node);
-    if (wanted.mode !== 'auto' || node.container === undefined || was?.container === undefined) return node;
-    const had = usernsOf(was);
-    if (had.mode !== 'map' || had.maps.uid.length !== 1 || had.maps.uid[0]?.size !== wanted.size) return node;
-    const options = { ...node.container.options, userns: was.container.options['userns'] };
-    return { ...node, container: { ...node.container, options } };
-  });
-  return { ...lab, nodes };
 }
 
 /** Whoever is plugged into a network would be cut off with it. @throws NslabError LAB_IN_USE */

@@ -8,6 +8,7 @@ import type { Op } from '../plan/op.ts';
 import { planLab } from '../plan/order.ts';
 import { useImages } from './image-use.ts';
 import { madeLab, readLive } from './live.ts';
+import { keepIds } from './userns.ts';
 
 /** What a reader wants to know of a difference. */
 export type ToldDifference = Pick<Difference, 'node' | 'interface' | 'about' | 'state' | 'message'>;
@@ -16,8 +17,9 @@ export type ToldDifference = Pick<Difference, 'node' | 'interface' | 'about' | '
  * Everything in which the kernel is not as the file says, in the order of the file. Namespaces are those of the lab where it is
  * up, else whatever has the names of its nodes.
  */
-export async function diffFile(lab: Lab): Promise<ToldDifference[]> {
-  const made = madeLab(lab.name);
+export async function diffFile(file: Lab): Promise<ToldDifference[]> {
+  const made = madeLab(file.name);
+  const lab = made === undefined ? file : keepIds(file, made.lab);
   const ops = await withImages(lab, planLab(lab));
   const live = readLive({ lab, ops, made, names: 'any' });
   return diffLab({ lab, ops, opsBefore: made?.ops ?? [], live })

@@ -26,6 +26,20 @@ export function allocateIds(lab: Lab): Lab {
   return giveIds(lab, running, { uid: readSubids(files.uid), gid: readSubids(files.gid) });
 }
 
+/** The lab with the ids that were found for its containers when it came up: `auto` means the same ones as long as they stay. */
+export function keepIds(lab: Lab, before: Lab): Lab {
+  const nodes = lab.nodes.map((node) => {
+    const was = before.nodes.find(({ name }) => name === node.name);
+    const wanted = usernsOf(node);
+    if (wanted.mode !== 'auto' || node.container === undefined || was?.container === undefined) return node;
+    const had = usernsOf(was);
+    if (had.mode !== 'map' || had.maps.uid.length !== 1 || had.maps.uid[0]?.size !== wanted.size) return node;
+    const options = { ...node.container.options, userns: was.container.options['userns'] };
+    return { ...node, container: { ...node.container, options } };
+  });
+  return { ...lab, nodes };
+}
+
 function readSubids(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { NslabError } from '../../../src/base/error.ts';
-import { giveIds, parseSubids } from '../../../src/lab/userns.ts';
+import { giveIds, keepIds, parseSubids } from '../../../src/lab/userns.ts';
 import type { Lab } from '../../../src/model/lab.ts';
 import { type IdMaps, usernsOf } from '../../../src/model/userns.ts';
 import { labOf } from '../../support/check-yaml.ts';
@@ -99,4 +99,17 @@ test('without a line or without room the line to add is told, with ids that nobo
   const full = refusal('root:100000:65535\nme:2000000:9\n');
   assert.match(full.message, /has no 65536 ids left/);
   assert.match(full.hint ?? '', /containers:2097152:1048576/);
+});
+
+test('a container that is up keeps its ids as long as the file asks for as many', () => {
+  const subids = both('root:100000:1000000\n');
+  const up = giveIds(labWith('auto', 'auto:size=1000', '5000:10'), [], subids);
+  const same = labWith('auto', 'auto:size=1000', '5000:10');
+  assert.deepEqual(mapsOf(keepIds(same, up)), mapsOf(up));
+  // What is asked for anew is found anew.
+  const other = keepIds(labWith('auto:size=1000', 'auto:size=1000', 'auto'), up);
+  assert.deepEqual(
+    other.nodes.slice(0, 3).map((node) => usernsOf(node).mode),
+    ['auto', 'map', 'auto'],
+  );
 });
