@@ -28,8 +28,8 @@ import type { IpamFile, MembershipFile, NetworkFile } from './schema-network.ts'
 import { quote, readAddress, readPrefix } from './values.ts';
 
 /** The network of a container that names none. A file may call it `default`, as Compose does. */
-const BRIDGE_NETWORK = 'bridge';
-const DEFAULT_NETWORK = 'default';
+export const BRIDGE_NETWORK = 'bridge';
+export const DEFAULT_NETWORK = 'default';
 
 const families = [4, 6] as const;
 
@@ -178,14 +178,9 @@ class Drafter {
     }
     const host = findNode(lab, HOST, own);
     if (host === undefined) return undefined;
-    const draft = newInterface(host, this.bridgeName(name), own);
+    const draft = newInterface(host, bridgeName(lab.name, name, this.standard), own);
     draft.keys.type = 'bridge';
     return { ...base, bridge: { draft } };
-  }
-
-  /** `br-LAB` of the network that needs no name, `br-LAB-NAME` of the others. */
-  private bridgeName(name: string): string {
-    return name === this.standard ? `br-${this.lab.name}` : `br-${this.lab.name}-${name}`;
   }
 
   private other(file: NetworkFile, path: Path): OtherNetwork | undefined {
@@ -237,8 +232,13 @@ function freeName(node: DraftNode): string {
   return `eth${number}`;
 }
 
+/** `br-LAB` of the network that needs no name, `br-LAB-NAME` of the others. */
+export function bridgeName(lab: string, network: string, standard: string): string {
+  return network === standard ? `br-${lab}` : `br-${lab}-${network}`;
+}
+
 /** Of the end on the machine: a hash of everything is part of it, so that it differs from those of all labs. */
-function portName(lab: string, node: string, network: string): string {
+export function portName(lab: string, node: string, network: string): string {
   const hash = createHash('sha256').update(`${lab}/${node}/${network}`).digest('hex');
   return `ve-${node.slice(0, 6)}-${hash.slice(0, 5)}`;
 }

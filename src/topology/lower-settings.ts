@@ -27,7 +27,7 @@ export function lowerSysctls(lab: Lowering, node: DraftNode, parts: Parts): Sysc
     value: lab.file.defaults?.sysctls,
     path: ['defaults', 'sysctls'],
   });
-  const implied = node.place === null ? hostForwarding(node, parts, own) : forwarding(node, parts);
+  const implied = impliedSysctls(node, parts, own);
   const shared = node.place === null ? [] : general;
   for (const sysctl of [...implied, ...shared, ...own]) {
     byKey.delete(sysctl.key);
@@ -36,9 +36,24 @@ export function lowerSysctls(lab: Lowering, node: DraftNode, parts: Parts): Sysc
   return [...byKey.values()];
 }
 
+/** What decides about sysctls that nobody wrote: the kind of the node, and whether it is the machine. */
+type Forwarder = Pick<DraftNode, 'place' | 'path'> & { readonly file: Pick<NodeFile, 'kind'> };
+
+/** Those that the kind of the node, its NAT and its networks imply; `own` are those of the file. */
+export function impliedSysctls(
+  node: Forwarder,
+  parts: Parts,
+  own: readonly Pick<Sysctl, 'key' | 'value'>[],
+): Sysctl[] {
+  return node.place === null ? hostForwarding(node, parts, own) : forwarding(node, parts);
+}
+
 const forwardKeys = { 4: 'net.ipv4.ip_forward', 6: 'net.ipv6.conf.all.forwarding' } as const;
 
-function forwarding(node: DraftNode, { nat }: Parts): Sysctl[] {
+/** What `kind: router` means. */
+export const routerSysctls = ([4, 6] as const).map((family) => ({ key: forwardKeys[family], value: '1' }));
+
+function forwarding(node: Forwarder, { nat }: Pick<Parts, 'nat'>): Sysctl[] {
   const router = node.file.kind === 'router';
   if (!router && nat.length === 0) return [];
   return ([4, 6] as const).flatMap((family) => {
@@ -54,7 +69,11 @@ function forwarding(node: DraftNode, { nat }: Parts): Sysctl[] {
  * the lab pass. IPv6 knows that since Linux 6.17 (force_forwarding; `forwarding` of one interface does not forward), so
  * it is asked for only where the lab has IPv6 on the machine, and not where the file turns on `all` itself.
  */
-function hostForwarding(node: DraftNode, parts: Parts, own: readonly Sysctl[]): Sysctl[] {
+function hostForwarding(
+  node: Forwarder,
+  parts: Parts,
+  own: readonly Pick<Sysctl, 'key' | 'value'>[],
+): Sysctl[] {
   const { interfaces, nat, networks = [], ports = [] } = parts;
   const forContainers = networks.length + ports.length > 0;
   if (nat.length === 0 && !forContainers) return [];

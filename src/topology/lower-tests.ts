@@ -81,7 +81,8 @@ function hasPort(text: string): boolean {
   return port >= 1 && port <= 65535;
 }
 
-function describeProbe(probe: TestProbe): string {
+/** What a test without a name is called, after the node. */
+export function describeProbe(probe: TestProbe): string {
   switch (probe.kind) {
     case 'http':
       return `http ${probe.url}`;

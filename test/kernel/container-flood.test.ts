@@ -154,7 +154,7 @@ kernelTest('a full disk loses lines, not the container, and what is lost is told
       work: join(disk, 'work'),
     };
     container.start(
-      sh('echo first; cat /dev/zero >/full; seq 20000; rm /full; sleep 0.2; echo last; exit 4'),
+      sh('echo first; sleep 1; cat /dev/zero >/full; seq 20000; rm /full; sleep 0.2; echo last; exit 4'),
       root,
     );
     assert.equal((await container.ask('wait')).text, 'exit 4');
