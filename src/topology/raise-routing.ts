@@ -6,7 +6,7 @@ import type { Interface } from '../model/interface.ts';
 import type { Node } from '../model/lab.ts';
 import type { Neighbour, Nexthop, Route, Rule } from '../model/route.ts';
 import { given } from './given.ts';
-import type { FileNames, Keys } from './raise-interface.ts';
+import { type FileNames, type Keys, withoutFullLength } from './raise-interface.ts';
 
 type Spot = { readonly node: Node; readonly names: FileNames };
 type Words = (string | number | undefined)[];
@@ -102,7 +102,10 @@ function tableWord(table: number | undefined): string | number | undefined {
 
 /** `from 10.1.1.0/24 table 100 priority 100`. */
 export function ruleEntry(rule: Rule, { node, names }: Spot): string | Keys {
-  const { from, to, iif, oif, ipproto, priority, action, suppress_prefixlength: suppress } = rule;
+  const { iif, oif, ipproto, priority, action, suppress_prefixlength: suppress } = rule;
+  // ip-rule(8) shows a single address without its length.
+  const bare = (prefix: string | undefined) => (prefix === undefined ? undefined : withoutFullLength(prefix));
+  const [from, to] = [bare(rule.from), bare(rule.to)];
   const device = (ifname: string | undefined) => (ifname === undefined ? undefined : names.of(node, ifname));
   const family = from === undefined && to === undefined && rule.family === 6 ? '-6' : undefined;
   const text = line([

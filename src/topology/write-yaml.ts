@@ -175,7 +175,7 @@ function isOldBoolean(text: string): boolean {
 
 /** A double-quoted scalar: JSON's escapes are YAML's, but JSON leaves more characters as they are. */
 function quoted(text: string): string {
-  return JSON.stringify(text).replace(unprintable, escape);
+  return JSON.stringify(text).replace(unprintable, escaped);
 }
 
 // What YAML does not allow in a text as it is, and what a terminal would act on or turn around.
@@ -183,11 +183,11 @@ const unprintable =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff]|\p{Surrogate}/gu;
 
-function escape(character: string): string {
+function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** A line of a comment: nothing in it ends the comment. */
 function printable(line: string): string {
-  return line.replace(unprintable, escape);
+  return line.replace(unprintable, escaped);
 }
