@@ -38,6 +38,7 @@ export function liveDevices(raw: RawNetns, end: EndOf): LiveDevice[] {
       ...(master === undefined ? {} : { master: master as IfName }),
       ...(link.slaveKind === 'bridge' ? { port: livePort(link, raw.vlans.get(link.ifindex) ?? []) } : {}),
       ...(link.addrGenMode === undefined ? {} : { addrgenmode: link.addrGenMode }),
+      ...(link.qdisc === undefined ? {} : { qdisc: link.qdisc }),
       addresses: addresses.get(link.ifindex) ?? [],
     };
   });

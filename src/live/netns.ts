@@ -69,6 +69,8 @@ export type LiveDevice = {
   readonly port?: LivePort;
   /** Absent where the device has no IPv6. */
   readonly addrgenmode?: 'eui64' | 'none' | 'stable_secret' | 'random';
+  /** Its root queueing discipline, by the kernel's name: `noqueue`, `netem`. */
+  readonly qdisc?: string;
   readonly addresses: readonly LiveAddress[];
 };
 

@@ -19,6 +19,7 @@ export const IFLA_BROADCAST = 2;
 export const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 export const IFLA_LINK = 5;
+export const IFLA_QDISC = 6;
 export const IFLA_MASTER = 10;
 const IFLA_TXQLEN = 13;
 export const IFLA_OPERSTATE = 16;

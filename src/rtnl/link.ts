@@ -18,6 +18,7 @@ import {
   IFLA_PERM_ADDRESS,
   IFLA_PROMISCUITY,
   IFLA_PROP_LIST,
+  IFLA_QDISC,
   type LinkAttributes,
   readAddrGenMode,
   readAltnames,
@@ -35,6 +36,7 @@ import {
   NLM_F_EXCL,
   type Request,
   readMac,
+  readString,
   readU8,
   readU32,
 } from './message.ts';
@@ -182,6 +184,8 @@ export type Link = Omit<LinkAttributes, 'netnsFd' | 'mac'> & {
   readonly carrier?: boolean;
   readonly promiscuity?: number;
   readonly addrGenMode?: AddrGenMode;
+  /** The root queueing discipline, `noqueue`. */
+  readonly qdisc?: string;
   readonly altnames: readonly string[];
   readonly kind?: string;
   readonly info?: LinkInfo;
@@ -206,7 +210,10 @@ export function parseLink(payload: Buffer): Link | undefined {
     lowerUp: (flags & IFF_LOWER_UP) !== 0,
     ...common,
     ...defined<
-      Pick<Link, 'broadcast' | 'permanentMac' | 'operstate' | 'carrier' | 'promiscuity' | 'addrGenMode'>
+      Pick<
+        Link,
+        'broadcast' | 'permanentMac' | 'operstate' | 'carrier' | 'promiscuity' | 'addrGenMode' | 'qdisc'
+      >
     >({
       broadcast: readMac(attributes.get(IFLA_BROADCAST)),
       permanentMac: readMac(attributes.get(IFLA_PERM_ADDRESS)),
@@ -214,6 +221,7 @@ export function parseLink(payload: Buffer): Link | undefined {
       carrier: carrier === undefined ? undefined : carrier === 1,
       promiscuity: readU32(attributes.get(IFLA_PROMISCUITY)),
       addrGenMode: readAddrGenMode(attributes.get(IFLA_AF_SPEC)),
+      qdisc: readString(attributes.get(IFLA_QDISC)),
     }),
     altnames: readAltnames(attributes.get(IFLA_PROP_LIST)),
     ...(linkinfo === undefined ? {} : readLinkInfo(linkinfo)),

@@ -3,7 +3,7 @@
 // setns(2), unshare(2), mount(2), umount2(2), flock(2), ioctl(2), socket(2), netlink(7), unix(7), pipe(2), pidfd_open(2),
 // getxattr(2).
 
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type Koffi from 'koffi';
@@ -26,6 +26,7 @@ export class SyscallError extends Error {
 }
 
 // linux/sched.h
+export const CLONE_NEWUTS = 0x0400_0000;
 export const CLONE_NEWNET = 0x4000_0000;
 // sys/mount.h
 export const MS_NOSUID = 0x2;
@@ -88,6 +89,8 @@ function declare() {
     bind: libc.func('int bind(int fd, const uint8_t *address, unsigned int length)'),
     // By number: not every C library that is about has a function for these.
     syscall: libc.func('syscall', 'long', ['long', 'long', 'long', 'long', 'long']),
+    syscallFive: libc.func('syscall', 'long', ['long', 'long', 'long', 'long', 'long', 'long']),
+    syscallText: libc.func('syscall', 'long', ['long', 'const char *', 'long']),
     lgetxattr: libc.func(
       'intptr_t lgetxattr(const uint8_t *path, const char *name, uint8_t *value, size_t size)',
     ),
@@ -248,4 +251,31 @@ export function getXattr(path: string | Buffer, name: string): string | undefine
   const value = new Uint8Array(256);
   const length = Number(calls().lgetxattr(bytes, name, value, value.length));
   return length < 0 ? undefined : Buffer.from(value.subarray(0, length)).toString('utf8');
+}
+
+const SYS_FSOPEN = 430;
+const SYS_FSCONFIG = 431;
+const SYS_FSMOUNT = 432;
+const FSCONFIG_CMD_CREATE = 6;
+const MOUNT_ATTR_RDONLY = 1;
+/** FSOPEN_CLOEXEC and FSMOUNT_CLOEXEC */
+const CLOSE_ON_EXEC = 1;
+
+/**
+ * Mounts a file system of that type nowhere, and returns the descriptor of its root: a sysfs shows the network namespace in which
+ * that was done, and goes with its descriptor. fsopen(2), fsmount(2).
+ */
+export function mountNowhere(type: string): number {
+  const context = check('fsopen', () => Number(calls().syscallText(SYS_FSOPEN, type, CLOSE_ON_EXEC)), type);
+  try {
+    const create = () => Number(calls().syscallFive(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, 0, 0, 0));
+    check('fsconfig', create, type);
+    return check(
+      'fsmount',
+      () => Number(calls().syscall(SYS_FSMOUNT, context, CLOSE_ON_EXEC, MOUNT_ATTR_RDONLY, 0)),
+      type,
+    );
+  } finally {
+    closeSync(context);
+  }
 }
