@@ -176,6 +176,26 @@ const impair = (y: Argv) =>
     .example('$0 impair gw:eth0 loss 0%', 'no more loss; the delay stays')
     .example('$0 impair gw:eth0 flap 2s', 'the link goes down and up every two seconds');
 
+const snapshot = (y: Argv) =>
+  y
+    .positional('names', {
+      type: 'string',
+      array: true,
+      describe: 'namespaces by name or path, labs, nodes; all there are by default',
+    })
+    .option('pid', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      describe: 'the namespace of a process, PID or PID=NAME',
+    })
+    .option('name', { type: 'string', describe: 'what the lab is called' })
+    .option('output', { alias: 'o', type: 'string', describe: 'file; standard output by default' })
+    .option('json', json)
+    .example('$0 snapshot -o lab.yaml', 'all namespaces, whoever made them')
+    .example('$0 snapshot ns1 ns2', 'two of ip netns, with what the machine has of their wires')
+    .example('$0 snapshot --pid $(pidof nginx)=web', 'the network of a container of somebody else');
+
 const prune = (y: Argv) =>
   y
     .option('json', json)
@@ -702,6 +722,12 @@ export const commands: CommandModule[] = [
     describe: 'delay, lose, damage and slow down what leaves an interface, or list what is set',
     builder: impair,
     handler: (args) => choose(async () => (await import('./commands/impair.ts')).run(args as never)),
+  },
+  {
+    command: 'snapshot [names..]',
+    describe: 'print the topology file of namespaces that are there, whoever made them',
+    builder: snapshot,
+    handler: (args) => choose(async () => (await import('./commands/snapshot.ts')).run(args as never)),
   },
   {
     command: 'prune',

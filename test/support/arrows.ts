@@ -14,6 +14,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   nfnl: ['base', 'sys', 'rtnl'],
   netns: ['base', 'sys'],
   live: ['base', 'model', 'sys', 'rtnl', 'nfnl', 'netns'],
+  snapshot: ['base', 'model', 'topology', 'plan/{filter,mark}', 'nfnl/{read,decompile,ruleset}', 'live'],
   container: ['base', 'model', 'sys'],
   image: ['base', 'sys'],
   kernel: ['base', 'model', 'container', 'plan/op', 'sys', 'rtnl', 'nfnl', 'netns', 'state/paths'],
@@ -31,6 +32,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'netns',
     'live',
     'diff',
+    'snapshot',
     'image',
     'kernel',
     'probe',
@@ -42,7 +44,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Rooms that do the same for the same input, whatever the machine. */
-const pureRooms = ['base', 'model', 'topology', 'plan', 'graph', 'diff'];
+const pureRooms = ['base', 'model', 'topology', 'plan', 'graph', 'diff', 'snapshot'];
 /** Node's modules that do no I/O: hashes and text. */
 const pureModules = ['node:crypto', 'node:util'];
 /** The one file of a pure room that reads files. */

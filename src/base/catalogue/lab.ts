@@ -39,7 +39,8 @@ export const labErrors = {
   },
   NODE_UNKNOWN: {
     exit: exit.lab,
-    explanation: 'No node of that name is up. `nslab ls` lists the labs and `nslab inspect` their nodes.',
+    explanation:
+      'No node of that name is up. `nslab ls` lists the labs and `nslab inspect` their nodes. `snapshot` also takes the names that `ip netns` lists.',
   },
   INTERFACE_UNKNOWN: {
     exit: exit.lab,
