@@ -2,7 +2,7 @@
 // defaults are those of the drivers (drivers/net/*.c, net/bridge/br_device.c).
 
 import { type IpInterface, ipFamily } from '../base/ip.ts';
-import { ALTNAME_MAX, type MacAddress, type NodeName, parseMacAddress } from '../base/names.ts';
+import { ALTNAME_MAX, type IfName, type MacAddress, type NodeName, parseMacAddress } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
 import { isAutomaticAddress } from '../live/automatic.ts';
 import type { LiveAddress, LiveDevice, LiveEnd, LivePort } from '../live/netns.ts';
@@ -25,6 +25,8 @@ export type DeviceSpot = {
   readonly end: (end: LiveEnd) => EndRef | undefined;
   readonly place: Place;
   readonly name: NodeName;
+  /** True where `impair` of the lab says what the queue of the interface does. */
+  readonly isImpaired: (ifname: IfName) => boolean;
 };
 
 /** Undefined for what no file can make; a note says so. */

@@ -122,13 +122,17 @@ class Snapshotter {
 
   private interfaces(source: Source, place: Place): Interface[] {
     const { notes } = this;
+    const isImpaired = (ifname: IfName) =>
+      this.input.record?.links.some(({ ends, impair }) =>
+        ends.some((end, i) => endKey(end) === endKey({ node: source.name, place, ifname }) && impair[i]),
+      ) === true;
     const found = (this.devices.get(source) ?? []).flatMap((device) => {
       const { data, ifname } = device;
       const isWire = data.type === 'veth';
       const end = (to: LiveEnd) => this.end(source, to, isWire);
       const isLeft = isWire && end(data.peer) === undefined && !isPhysical(source, ifname);
       if (isLeft) notes.add(source.name, `${ifname} is left out: ${this.farText(data.peer, source)}`);
-      const made = interfaceOf(device, { source, notes, end, place, name: source.name });
+      const made = interfaceOf(device, { source, notes, end, place, name: source.name, isImpaired });
       return made === undefined || isPlainLoopback(made) ? [] : made;
     });
     return withoutLost(inRecordOrder(source, found), (iface, master) => {

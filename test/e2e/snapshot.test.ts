@@ -8,14 +8,32 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import fc from 'fast-check';
+import { loadText } from '../../src/topology/load.ts';
 import { type Dump, dumpPlaces, type Where } from '../support/dump.ts';
+import { patience, rounds } from '../support/emulated.ts';
 import { differences } from '../support/fingerprint.ts';
 import { nslab, type Run, upLab } from '../support/nslab.ts';
+import { randomLabYaml } from '../support/random-lab.ts';
 import { shippedTopologies, skipUnlessKernelCan } from '../support/shipped.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
 
+const LABS = rounds(Number(process.env['LABS'] ?? 6), 1);
+
 function assertSame(first: Dump, again: Dump, what: string): void {
   assert.deepEqual(differences(first, again), [], what);
+}
+
+/** Carrier and with it routes of IPv6 come a moment after `up`: what two looks in a row show. */
+async function settledDump(places: readonly Where[]): Promise<Dump> {
+  const deadline = Date.now() + patience(10_000);
+  for (let before = dumpPlaces(places); ; ) {
+    await setTimeout(300);
+    const now = dumpPlaces(places);
+    if (differences(before, now).length === 0 || Date.now() > deadline) return now;
+    before = now;
+  }
 }
 
 function snapshot(...words: readonly string[]): Run {
@@ -35,7 +53,7 @@ for (const { name, file, load, stage } of shippedTopologies()) {
     let text: string;
     {
       await using _lab = await upLab(file, { vars });
-      first = dumpPlaces(places);
+      first = await settledDump(places);
       const taken = snapshot(model.name);
       text = taken.stdout;
       const untold = taken.stderr
@@ -45,13 +63,31 @@ for (const { name, file, load, stage } of shippedTopologies()) {
       assert.equal(snapshot(model.name).stdout, text, 'twice the same');
     }
     await using _again = await upLab('-', { input: text });
-    assertSame(first, dumpPlaces(places), text);
+    assertSame(first, await settledDump(places), text);
     assert.equal(
       snapshot(model.name).stdout.replaceAll(/^ *# .*\n/gm, ''),
       text.replaceAll(/^ *# .*\n/gm, ''),
     );
   });
 }
+
+test('what a snapshot of a random lab makes is the same', async (t) => {
+  if (skipUnlessRoot(t, 'e2e')) return;
+  const seed = Number(process.env['NSLAB_TEST_SEED'] ?? Date.now() % 1e9);
+  for (const yaml of fc.sample(randomLabYaml('tsnap-'), { numRuns: LABS, seed })) {
+    const { lab: model } = loadText(yaml, { path: 'random.yaml', env: {} });
+    const places: Where[] = [...model.nodes.flatMap(({ place }) => place ?? []), null];
+    let first: Dump;
+    let text: string;
+    {
+      await using _lab = await upLab('-', { input: yaml });
+      first = await settledDump(places);
+      text = snapshot(model.name).stdout;
+    }
+    await using _again = await upLab('-', { input: text });
+    assertSame(first, await settledDump(places), `seed ${seed}\n${yaml}\n${text}`);
+  }
+});
 
 /**
  * What ip(8) makes otherwise than nslab and no file says: queues, marks, duplicate address detection, and the link-local address of a
@@ -202,12 +238,12 @@ test('namespaces that were made by hand are made again as they were', async (t) 
   try {
     sh(byHand);
     pings();
-    const first = dumpPlaces(places);
+    const first = await settledDump(places);
     const { stdout: text, stderr } = snapshot();
     sh(away);
     assert.equal(text, written, stderr);
     await using _lab = await upLab('-', { input: text });
-    assert.deepEqual(differences(asked(first), asked(dumpPlaces(places))), [], text);
+    assert.deepEqual(differences(asked(first), asked(await settledDump(places))), [], text);
     pings();
   } finally {
     writeFileSync('/proc/sys/net/ipv4/ip_forward', forwarding);

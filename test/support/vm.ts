@@ -18,6 +18,7 @@ const FILE_MINUTES = 30;
 const longest = [
   'topologies',
   'explain',
+  'snapshot',
   'faults-containers',
   'faults-networks',
   'faults',
