@@ -1,5 +1,5 @@
 // What else somebody may have set in a namespace: every sysctl, and which MAC addresses were chosen. Neither is in a dump of
-// rtnetlink, and reading them costs some hundred system calls a device, so it is done where a namespace is written down and not
+// rtnetlink, and reading them costs some hundred system calls a namespace, so it is done where a namespace is written down and not
 // where it is only compared. sysctl(8); addr_assign_type of Documentation/ABI/testing/sysfs-class-net.
 
 import { closeSync, readdirSync, readFileSync } from 'node:fs';
@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import type { IfName } from '../base/names.ts';
 import type { Place } from '../model/lab.ts';
 import { enterNetns, inNewNetns, isNetns, openOwnNetns, withNetnsFd } from '../netns/pin.ts';
+import { getDeviceSettings } from '../rtnl/device-settings.ts';
+import { getLinks } from '../rtnl/link.ts';
+import { NETLINK_ROUTE, Transport } from '../rtnl/transport.ts';
 import { mountNowhere } from '../sys/libc.ts';
 import { sysctlPath, writeSysctl } from '../sys/sysctl.ts';
 import type { NetnsRef } from './netns.ts';
@@ -28,13 +31,14 @@ export function readDetails(refs: readonly NetnsRef[]): ReadonlyMap<Place, Netns
   const home = openOwnNetns();
   try {
     const found = new Map<Place, NetnsDetails>();
+    const alike: Alike = new Map();
     for (const { place, path } of refs) {
-      if (path === null) found.set(place, readHere());
+      if (path === null) found.set(place, readHere(alike));
       else if (isNetns(path)) {
         withNetnsFd(path, (fd) => {
           enterNetns(fd);
           try {
-            found.set(place, readHere());
+            found.set(place, readHere(alike));
           } finally {
             enterNetns(home);
           }
@@ -57,32 +61,69 @@ export function newNetnsSysctls(forwards: Forwards): Sysctls {
     return inNewNetns(home, () => {
       if (forwards[4]) writeSysctl('net.ipv4.ip_forward', '1');
       if (forwards[6]) writeSysctl('net.ipv6.conf.all.forwarding', '1');
-      return readSysctls();
+      return readSysctls(new Map());
     });
   } finally {
     closeSync(home);
   }
 }
 
-function readHere(): NetnsDetails {
-  return { sysctls: readSysctls(), macs: readMacs() };
+/** Values of devices by what they have in common: table and settings. */
+type Alike = Map<string, ReadonlyMap<string, string>>;
+
+function readHere(alike: Alike): NetnsDetails {
+  return { sysctls: readSysctls(alike), macs: readMacs() };
 }
 
-/** Of the namespace where the calling thread is. */
-function readSysctls(): Sysctls {
+const perDevice = /^net\.ipv[46]\.(conf|neigh)$/;
+
+/** Of the namespace where the calling thread is. Of devices with the same settings one is read. */
+function readSysctls(alike: Alike): Sysctls {
   const found: Record<string, string> = {};
+  const settings = readSettings();
   const walk = (key: string): void => {
     for (const entry of readdirSync(sysctlPath(key), { withFileTypes: true })) {
       const inner = `${key}.${entry.name.replaceAll('.', '/')}`;
-      if (entry.isDirectory()) walk(inner);
-      else {
-        const value = readQuietly(sysctlPath(inner));
-        if (value !== undefined) found[inner] = value.replaceAll('\t', ' ');
-      }
+      const own = perDevice.test(key) ? settings.get(entry.name) : undefined;
+      if (own !== undefined) device(inner, `${key} ${own}`);
+      else if (entry.isDirectory()) walk(inner);
+      else readInto(found, inner);
     }
+  };
+  const device = (folder: string, kind: string): void => {
+    const known = alike.get(kind);
+    if (known !== undefined) {
+      for (const [leaf, value] of known) found[`${folder}.${leaf}`] = value;
+      return;
+    }
+    const own: Record<string, string> = {};
+    for (const leaf of readdirSync(sysctlPath(folder))) readInto(own, `${folder}.${leaf}`);
+    Object.assign(found, own);
+    const values = Object.entries(own).map(([key, value]): [string, string] => [
+      key.slice(folder.length + 1),
+      value,
+    ]);
+    alike.set(kind, new Map(values));
   };
   walk('net');
   return found;
+}
+
+function readInto(found: Record<string, string>, key: string): void {
+  const value = readQuietly(sysctlPath(key));
+  if (value !== undefined) found[key] = value.replaceAll('\t', ' ');
+}
+
+/** What makes devices alike, by their names. */
+function readSettings(): Map<string, string> {
+  using route = Transport.open(NETLINK_ROUTE);
+  const settings = getDeviceSettings(route);
+  return new Map(
+    getLinks(route).flatMap(({ ifindex, ifname }) => {
+      const own = settings.get(ifindex);
+      return own === undefined ? [] : [[ifname, own]];
+    }),
+  );
 }
 
 /** Some can be written only (flush), and some only once they are set (stable_secret). */

@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import type { NetnsName } from '../../src/base/names.ts';
 import { isAutomaticAddress, isAutomaticRoute, isAutomaticRule } from '../../src/live/automatic.ts';
+import { newNetnsSysctls, readDetails } from '../../src/live/details.ts';
 import type { LiveDevice, LiveNetns } from '../../src/live/netns.ts';
 import { namedNetns, ownNetns, readNetns } from '../../src/live/read.ts';
 import { formOf } from '../../src/nfnl/read.ts';
@@ -66,6 +67,49 @@ test('both ends of every wire are found, though all of them have the same indexe
   assert.ok(alone !== undefined);
   assert.deepEqual(device(alone, 'right').data, { type: 'veth', peer: { ifindex: 20 } });
   execFileSync('ip', ['link', 'del', 't-live-host']);
+});
+
+test('every sysctl is read, though of devices that are alike only one, and which MAC addresses were set', async (t) => {
+  if (skipUnlessRoot(t)) return;
+  await using ns = await throwawayNetns('t-live');
+  ip(
+    ns,
+    `link add name a0 type veth peer name a1
+     link add name b.0 address 02:00:00:00:00:01 type veth peer name b1
+     link set a1 address 02:00:00:00:00:02
+     link set a0 up
+     link set a1 up`,
+  );
+  const set = [
+    'net.ipv4.conf.b1.rp_filter=2',
+    'net.ipv6.neigh.a1.gc_stale_time=77',
+    'net.ipv4.neigh.a0.delay_first_probe_time=9',
+  ];
+  ns.exec('sysctl', '-qw', ...set);
+  const details = readDetails([namedNetns(ns.name as NetnsName)]).get(ns.name as NetnsName);
+  assert.ok(details !== undefined);
+  assert.deepEqual([...details.macs].sort(), ['a1', 'b.0']);
+  const script = 'grep -rs . /proc/sys/net | grep -v "_count:"; true';
+  const shown = execFileSync('ip', ['netns', 'exec', ns.name, 'sh', '-c', script], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  const wanted = shown
+    .trim()
+    .split('\n')
+    .map((line): [string, string] => {
+      const [, path = '', value = ''] = /^\/proc\/sys\/([^:]*):(.*)$/.exec(line) ?? [];
+      return [
+        path.replaceAll(/[./]/g, (one) => (one === '/' ? '.' : '/')),
+        value.replaceAll('\t', ' ').trimEnd(),
+      ];
+    });
+  assert.ok(wanted.length > 500);
+  for (const [key, value] of wanted) assert.equal(details.sysctls[key], value, key);
+  const other = newNetnsSysctls({ 4: true, 6: false });
+  assert.equal(other['net.ipv4.ip_forward'], '1');
+  assert.equal(other['net.ipv4.conf.all.accept_redirects'], '0');
+  assert.equal(other['net.ipv6.conf.all.forwarding'], '0');
 });
 
 test('what is no namespace is left out, and one under two names is read twice', async (t) => {
