@@ -134,7 +134,7 @@ function usualMtu(device: LiveDevice, spot: DeviceSpot): number | undefined {
   const master = masterOf(device, spot);
   if (master?.data.type === 'bond') return master.mtu;
   const parentMtu = (end: LiveEnd) =>
-    end.place === undefined || end.place === spot.source.live.place
+    end.place === spot.source.live.place
       ? devices.find(({ ifindex }) => ifindex === end.ifindex)?.mtu
       : undefined;
   switch (data.type) {

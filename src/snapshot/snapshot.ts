@@ -105,12 +105,8 @@ class Snapshotter {
   }
 
   /** The end that an index means, as far as its device is in the file. */
-  private end(
-    from: Source,
-    { ifindex, place = from.live.place, ifname }: LiveEnd,
-    isWire: boolean,
-  ): EndRef | undefined {
-    const known = this.known.get(place);
+  private end({ ifindex, place, ifname }: LiveEnd, isWire: boolean): EndRef | undefined {
+    const known = place === undefined ? undefined : this.known.get(place);
     if (known === undefined) return undefined;
     const device = known.source.live.devices.find((one) => one.ifindex === ifindex);
     if (device === undefined) return undefined;
@@ -129,7 +125,7 @@ class Snapshotter {
     const found = (this.devices.get(source) ?? []).flatMap((device) => {
       const { data, ifname } = device;
       const isWire = data.type === 'veth';
-      const end = (to: LiveEnd) => this.end(source, to, isWire);
+      const end = (to: LiveEnd) => this.end(to, isWire);
       const isLeft = isWire && end(data.peer) === undefined && !isPhysical(source, ifname);
       if (isLeft) notes.add(source.name, `${ifname} is left out: ${this.farText(data.peer, source)}`);
       const made = interfaceOf(device, { source, notes, end, place, name: source.name, isImpaired });
