@@ -152,7 +152,7 @@ class Snapshotter {
     const interfaces = this.interfaces(source, place);
     const spot = { source, notes: this.notes, interfaces, isHost: false };
     const filters = this.filters(source, interfaces);
-    const container = record?.container;
+    const container = withoutNetwork(record?.container, interfaces);
     const forwards = {
       4: live.sysctls['net.ipv4.ip_forward'] === '1',
       6: live.sysctls['net.ipv6.conf.all.forwarding'] === '1',
@@ -320,6 +320,13 @@ function impairOf(link: Link | undefined): Link['impair'] {
 
 function given<K extends string, T>(key: K, value: T | undefined): { [P in K]?: T } {
   return value === undefined ? {} : ({ [key]: value } as { [P in K]?: T });
+}
+
+/** A container that has lost its wires would join the network of its lab. */
+function withoutNetwork(container: Node['container'], interfaces: readonly Interface[]): Node['container'] {
+  const isWired = interfaces.some(({ type }) => type !== 'loopback');
+  if (container === undefined || isWired || container.options['network_mode'] !== undefined) return container;
+  return { ...container, options: { ...container.options, network_mode: 'none' } };
 }
 
 function ownName(record: Lab | undefined, place: Place): string {

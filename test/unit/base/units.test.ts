@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseDuration, parsePercent, parseRate, parseSize } from '../../../src/base/units.ts';
+import fc from 'fast-check';
+import {
+  durationText,
+  parseDuration,
+  parsePercent,
+  parseRate,
+  parseSize,
+  percentText,
+  rateText,
+} from '../../../src/base/units.ts';
 
 type Parse = typeof parseDuration;
 
@@ -87,4 +96,18 @@ describe('probabilities', () => {
     bad(parsePercent, 'VALUE_RANGE', ['101%']);
     bad(parsePercent, 'UNIT_INVALID', ['1 percent', '-1%']);
   });
+});
+
+it('numbers come back from the texts that are written of them', () => {
+  const ok = <T>(value: T) => ({ ok: true, value });
+  fc.assert(
+    fc.property(fc.maxSafeNat(), fc.integer({ min: 0, max: 100_000 }), (number, part) => {
+      assert.deepEqual(parseDuration(durationText(number % 1e12)), ok(number % 1e12));
+      assert.deepEqual(parseRate(rateText((number % 1e12) + 1)), ok((number % 1e12) + 1));
+      const probability = Number(`${part / 1000}`) * 0.01;
+      assert.deepEqual(parsePercent(percentText(probability)), ok(probability));
+    }),
+  );
+  assert.deepEqual([durationText(20_000), durationText(1500), durationText(0)], ['20ms', '1500us', '0s']);
+  assert.deepEqual([rateText(10_000_000), rateText(1), percentText(0.01)], ['10mbit', '1bit', '1%']);
 });
