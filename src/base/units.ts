@@ -155,7 +155,7 @@ function whole(result: Read): Read {
 
 /** A time in microseconds as tc prints it, `1.5ms`; what {@link parseDuration} reads. */
 export function durationText(us: number): string {
-  if (us >= 1e6 && us % 1e3 === 0) return `${us / 1e6}s`;
+  if (us === 0 || (us >= 1e6 && us % 1e3 === 0)) return `${us / 1e6}s`;
   return us >= 1e3 ? `${us / 1e3}ms` : `${us}us`;
 }
 

@@ -4,6 +4,7 @@
 import type { IfName } from '../base/names.ts';
 import type { LiveNetns } from '../live/netns.ts';
 import { ownsNetns } from '../model/container.ts';
+import type { Qdisc } from '../model/impairment.ts';
 import type { Interface } from '../model/interface.ts';
 import type { Lab, Node, Place } from '../model/lab.ts';
 import { usernsOf } from '../model/userns.ts';
@@ -47,6 +48,11 @@ export function diffLab({ lab, ops, opsBefore = [], live }: DiffRequest): Differ
   const { differences: devices, gone } = findDevices(lab, kept, live, dropped);
   const fresh = new Set([...missing, ...anew].map(({ place }) => place));
   const byPlace = new Map(kept.map((one) => [one.node.place, one.live]));
+  const qdiscs = new Map(
+    ops.flatMap((op) =>
+      op.kind === 'setQdisc' && op.qdisc !== null ? [[deviceKey(op.place, op.ifname), op.qdisc]] : [],
+    ),
+  );
   const told = [
     ...extra.map((node) => droppedNode(node, { state: 'extra', text: 'is too much' }, live)),
     ...anew.map((node) => {
@@ -59,7 +65,7 @@ export function diffLab({ lab, ops, opsBefore = [], live }: DiffRequest): Differ
       const netns = byPlace.get(node.place);
       return netns === undefined
         ? []
-        : nodeDifferences({ lab, node, netns, before: before.get(node.place), gone });
+        : nodeDifferences({ lab, node, netns, before: before.get(node.place), gone, qdiscs });
     }),
     ...sysctlDifferences({ ops, opsBefore, live, nodes, gone, fresh, dropped }),
     ...containerDifferences({ ops, opsBefore, live, nodes: lab.nodes, fresh }),
@@ -139,9 +145,11 @@ type NodeView = {
   readonly netns: LiveNetns;
   readonly before: Node | undefined;
   readonly gone: ReadonlySet<string>;
+  /** By {@link deviceKey}. */
+  readonly qdiscs: ReadonlyMap<string, Qdisc>;
 };
 
-function nodeDifferences({ lab, node, netns, before, gone }: NodeView): Difference[] {
+function nodeDifferences({ lab, node, netns, before, gone, qdiscs }: NodeView): Difference[] {
   const { place } = node;
   const found = new Map(netns.devices.map((device) => [device.ifname, device]));
   const group = labGroup(lab.name);
@@ -160,7 +168,8 @@ function nodeDifferences({ lab, node, netns, before, gone }: NodeView): Differen
       const device = found.get(iface.ifname);
       const isGone = gone.has(deviceKey(place, iface.ifname));
       if (device === undefined || isGone) return [missingDevice(node, iface, device !== undefined)];
-      return deviceDifferences({ node, iface, device, gone });
+      const qdisc = qdiscs.get(deviceKey(place, iface.ifname));
+      return deviceDifferences({ node, iface, device, gone, qdisc });
     }),
     ...routeDifferences(view),
     ...ruleDifferences(view),

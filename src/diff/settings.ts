@@ -4,6 +4,7 @@
 import { addressOf } from '../base/ip.ts';
 import { isAutomaticAddress } from '../live/automatic.ts';
 import type { LiveAddress, LiveDevice } from '../live/netns.ts';
+import { impairmentOfQdisc, impairmentText, type Qdisc } from '../model/impairment.ts';
 import type { BridgeOptions, Interface, InterfaceAddress } from '../model/interface.ts';
 import type { Node } from '../model/lab.ts';
 import type { Step } from '../plan/op.ts';
@@ -18,6 +19,8 @@ export type Found = {
   readonly device: LiveDevice;
   /** {@link deviceKey} of what goes. */
   readonly gone: ReadonlySet<string>;
+  /** What leaves it is impaired by, as the file has it. */
+  readonly qdisc: Qdisc | undefined;
 };
 
 export function deviceDifferences(found: Found): Difference[] {
@@ -28,9 +31,26 @@ export function deviceDifferences(found: Found): Difference[] {
     ...port(found),
     ...vlans(found),
     ...special(found),
+    ...impairmentDifferences(found),
     ...addressDifferences(found),
     ...quiet(found),
   ];
+}
+
+function impairmentDifferences(found: Found): Difference[] {
+  const { node, iface, device, qdisc } = found;
+  const wanted = qdisc === undefined ? undefined : impairmentText(impairmentOfQdisc(qdisc));
+  const has = device.impair === undefined ? undefined : impairmentText(device.impair);
+  if (wanted === has) return [];
+  if (wanted === undefined) {
+    // Only wires have impairments in a file: what else has a queue is somebody else's business.
+    if (iface.type !== 'veth') return [];
+    const off: Step = { kind: 'setQdisc', place: node.place, ifname: iface.ifname, qdisc: null };
+    return [tell(found, { text: `: ${has} is too much`, state: 'extra', mend: { set: [off] } })];
+  }
+  const mend = { make: [entryKey('qdisc', node.place, [iface.ifname])] };
+  if (has === undefined) return [tell(found, { text: `: ${wanted} is missing`, state: 'missing', mend })];
+  return [tell(found, { text: `: ${has}, and not ${wanted}`, mend })];
 }
 
 type Telling = {

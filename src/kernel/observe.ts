@@ -2,6 +2,7 @@
 
 import type { IpInterface, IpPrefix } from '../base/ip.ts';
 import type { IfName } from '../base/names.ts';
+import { impairmentOf } from '../model/impairment.ts';
 import { listNetns } from '../netns/pin.ts';
 import { listTables } from '../nfnl/apply.ts';
 import type { LinkState } from '../plan/op.ts';
@@ -15,7 +16,6 @@ import { NETLINK_NETFILTER, Transport } from '../rtnl/transport.ts';
 import { codeOf } from '../sys/errno.ts';
 import { readDeviceSysctls } from '../sys/sysctl.ts';
 import type { DeviceView, LinkConfig, Observed, QdiscView } from './port.ts';
-import { impairmentOf } from './requests.ts';
 
 /** linux/if_arp.h */
 const ARPHRD_LOOPBACK = 772;

@@ -4,9 +4,9 @@
 import { addressOf, type IpInterface, ipFamily, prefixLength } from '../base/ip.ts';
 import type { IfName } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
-import type { Qdisc } from '../model/impairment.ts';
+import { NETEM_LIMIT, type Qdisc } from '../model/impairment.ts';
 import type { BridgeOptions, VxlanOptions } from '../model/interface.ts';
-import type { Impairment, Place } from '../model/lab.ts';
+import type { Place } from '../model/lab.ts';
 import type { Route, Rule } from '../model/route.ts';
 import { type ChangeOp, HOST_PROTOCOL, type LinkData, type Op } from '../plan/op.ts';
 import { delAddress, newAddress } from '../rtnl/addr.ts';
@@ -265,9 +265,6 @@ export function configRequest(op: ConfigOp, lookup: Lookup): Request {
   }
 }
 
-/** sch_netem's own, in packets. */
-const NETEM_LIMIT = 1000;
-
 /** A discipline of the model for rtnetlink: nanoseconds, and bytes per second. */
 function rtnlQdisc(qdisc: Qdisc): Netem | Tbf {
   const rate = qdisc.rate === undefined ? 0 : Math.max(1, Math.floor(qdisc.rate / 8));
@@ -283,25 +280,6 @@ function rtnlQdisc(qdisc: Qdisc): Netem | Tbf {
   } = qdisc;
   const times = { latency: delay * 1000, jitter: jitter * 1000 };
   return { kind: 'netem', ...times, limit, loss, corrupt, duplicate, reorder, rate };
-}
-
-/** A discipline as the kernel has it, in the model's units; undefined where it is none that a file can ask for. */
-export function impairmentOf(qdisc: Netem | Tbf | { readonly kind: string }): Impairment | undefined {
-  if (!('rate' in qdisc)) return undefined;
-  const rate = qdisc.rate === 0 ? undefined : qdisc.rate * 8;
-  if (qdisc.kind === 'tbf') return some({ rate });
-  const { latency, jitter, limit, loss, corrupt, duplicate, reorder } = qdisc as Netem;
-  const given = (value: number): number | undefined => (value === 0 ? undefined : value);
-  return some({
-    delay: given(latency / 1000),
-    jitter: given(jitter / 1000),
-    loss: given(loss),
-    corrupt: given(corrupt),
-    duplicate: given(duplicate),
-    reorder: given(reorder),
-    rate,
-    limit: limit === NETEM_LIMIT ? undefined : limit,
-  });
 }
 
 /** The one message of an op that takes something away, or sets it anew. */

@@ -3,9 +3,11 @@
 import type { IpAddress, IpInterface } from '../base/ip.ts';
 import { prefixLength } from '../base/ip.ts';
 import type { IfName, MacAddress } from '../base/names.ts';
+import { impairmentOf } from '../model/impairment.ts';
 import type { Address } from '../rtnl/addr.ts';
 import { type PortVlan, parseBridgePort } from '../rtnl/bridge-port.ts';
 import type { Link } from '../rtnl/link.ts';
+import type { RootQdisc } from '../rtnl/qdisc.ts';
 import { liveData } from './data.ts';
 import type { LiveAddress, LiveDevice, LiveEnd, LivePort } from './netns.ts';
 import type { RawNetns } from './raw.ts';
@@ -39,9 +41,15 @@ export function liveDevices(raw: RawNetns, end: EndOf): LiveDevice[] {
       ...(link.slaveKind === 'bridge' ? { port: livePort(link, raw.vlans.get(link.ifindex) ?? []) } : {}),
       ...(link.addrGenMode === undefined ? {} : { addrgenmode: link.addrGenMode }),
       ...(link.qdisc === undefined ? {} : { qdisc: link.qdisc }),
+      ...impairOf(raw.qdiscs.get(link.ifindex)),
       addresses: addresses.get(link.ifindex) ?? [],
     };
   });
+}
+
+function impairOf(qdisc: RootQdisc['qdisc'] | undefined): Pick<LiveDevice, 'impair'> {
+  const impair = qdisc === undefined ? undefined : impairmentOf(qdisc);
+  return impair === undefined ? {} : { impair };
 }
 
 function addressesByLink(addresses: readonly Address[]): Map<number, LiveAddress[]> {

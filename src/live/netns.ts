@@ -13,7 +13,7 @@ import type {
   VxlanOptions,
   WireguardOptions,
 } from '../model/interface.ts';
-import type { Place } from '../model/lab.ts';
+import type { Impairment, Place } from '../model/lab.ts';
 import type { Neighbour, Route, RouteType, Rule } from '../model/route.ts';
 import type { TableForm } from '../nfnl/read.ts';
 
@@ -71,6 +71,8 @@ export type LiveDevice = {
   readonly addrgenmode?: 'eui64' | 'none' | 'stable_secret' | 'random';
   /** Its root queueing discipline, by the kernel's name: `noqueue`, `netem`. */
   readonly qdisc?: string;
+  /** What that does to packets, where it is one that a file can ask for: netem, or tbf. */
+  readonly impair?: Impairment;
   readonly addresses: readonly LiveAddress[];
 };
 

@@ -10,6 +10,7 @@ import { type Address, getAddresses } from '../rtnl/addr.ts';
 import { getPortVlans, type PortVlan } from '../rtnl/bridge-port.ts';
 import { getLinks, type Link } from '../rtnl/link.ts';
 import { type FdbEntry, getFdb, getNeighbours, type Neighbour } from '../rtnl/neigh.ts';
+import { getRootQdiscs, type RootQdisc } from '../rtnl/qdisc.ts';
 import { getRoutes, type Route } from '../rtnl/route.ts';
 import { AF_INET, AF_INET6 } from '../rtnl/rtnetlink.ts';
 import { getRules, type Rule } from '../rtnl/rule.ts';
@@ -29,6 +30,8 @@ export type RawNetns = {
   /** By the index of the port; empty where there is no bridge. */
   readonly vlans: ReadonlyMap<number, readonly PortVlan[]>;
   readonly wireguard: ReadonlyMap<number, WireguardDevice>;
+  /** What is at the root of a device, by its index; empty where no device has anything that impairs. */
+  readonly qdiscs: ReadonlyMap<number, RootQdisc['qdisc']>;
   readonly tables: readonly TableForm[];
   readonly strangeTables: readonly string[];
   readonly sysctls: Readonly<Record<string, string>>;
@@ -63,6 +66,9 @@ export function readRaw(sysctls: readonly string[]): RawNetns {
     neighbours: [...getNeighbours(route), ...getNeighbours(route, { proxy: true })],
     fdb: has('vxlan') ? getFdb(route) : [],
     vlans: has('bridge') ? getPortVlans(route) : new Map(),
+    qdiscs: links.some(({ qdisc }) => qdisc === 'netem' || qdisc === 'tbf')
+      ? new Map(getRootQdiscs(route).map(({ ifindex, qdisc }) => [ifindex, qdisc]))
+      : new Map(),
     wireguard: has('wireguard') ? readWireguard(links) : new Map(),
     ...readTables(),
     sysctls: readSysctls(sysctls),

@@ -45,3 +45,53 @@ export function qdiscOf(impairment: Impairment, mtu = ETHERNET_MTU): Qdisc | und
   const burst = Math.max(10 * (mtu + HEADER), Math.floor(bytes / 200));
   return { kind: 'tbf', rate, burst, limit: burst + Math.max(10 * (mtu + HEADER), Math.floor(bytes / 10)) };
 }
+
+/** sch_netem's own limit, in packets. */
+export const NETEM_LIMIT = 1000;
+
+/** A discipline in the kernel's units: nanoseconds, bytes per second, probabilities from 0 to 1, packets. */
+export type KernelQdisc =
+  | { readonly kind: string }
+  | { readonly kind: 'tbf'; readonly rate: number }
+  | {
+      readonly kind: 'netem';
+      readonly latency: number;
+      readonly jitter: number;
+      readonly limit: number;
+      readonly loss: number;
+      readonly corrupt: number;
+      readonly duplicate: number;
+      readonly reorder: number;
+      readonly rate: number;
+    };
+
+/** A discipline as the kernel has it, in the model's units; undefined where it is none that a file can ask for. */
+export function impairmentOf(qdisc: KernelQdisc): Impairment | undefined {
+  if (!('rate' in qdisc)) return undefined;
+  const rate = qdisc.rate === 0 ? undefined : qdisc.rate * 8;
+  if (!('latency' in qdisc)) return rate === undefined ? {} : { rate };
+  const { latency, jitter, limit, loss, corrupt, duplicate, reorder } = qdisc;
+  const all = {
+    delay: latency / 1000,
+    jitter: jitter / 1000,
+    loss,
+    corrupt,
+    duplicate,
+    reorder,
+    rate: rate ?? 0,
+    limit: limit === NETEM_LIMIT ? 0 : limit,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== 0));
+}
+
+/** As the kernel will have it: whole bytes per second, and what netem does anyway left out. Two are the same when their texts are. */
+export function impairmentOfQdisc(qdisc: Qdisc): Impairment {
+  const { rate } = qdisc;
+  const whole = rate === undefined ? {} : { rate: Math.max(1, Math.floor(rate / 8)) * 8 };
+  if (qdisc.kind === 'tbf') return whole;
+  const { kind: _kind, ...impairment } = qdisc;
+  const given = Object.entries({ ...impairment, ...whole }).filter(
+    ([key, value]) => value !== 0 && !(key === 'limit' && value === NETEM_LIMIT),
+  );
+  return Object.fromEntries(given);
+}

@@ -2,7 +2,7 @@
 // defaults are those of the drivers (drivers/net/*.c, net/bridge/br_device.c).
 
 import { type IpInterface, ipFamily } from '../base/ip.ts';
-import { ALTNAME_MAX, type IfName, type MacAddress, type NodeName, parseMacAddress } from '../base/names.ts';
+import { ALTNAME_MAX, type MacAddress, type NodeName, parseMacAddress } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
 import { isAutomaticAddress } from '../live/automatic.ts';
 import type { LiveAddress, LiveDevice, LiveEnd, LivePort } from '../live/netns.ts';
@@ -25,8 +25,6 @@ export type DeviceSpot = {
   readonly end: (end: LiveEnd) => EndRef | undefined;
   readonly place: Place;
   readonly name: NodeName;
-  /** True where `impair` of the lab says what the queue of the interface does. */
-  readonly isImpaired: (ifname: IfName) => boolean;
 };
 
 /** Undefined for what no file can make; a note says so. */
@@ -76,7 +74,9 @@ const plainQueues: ReadonlySet<string> = new Set([
   'pfifo',
 ]);
 
-function noteRest({ ifname, qdisc }: LiveDevice, spot: DeviceSpot): void {
+function noteRest({ ifname, qdisc, impair, data }: LiveDevice, spot: DeviceSpot): void {
+  // The wire says it.
+  if (impair !== undefined && data.type === 'veth') return;
   if (qdisc !== undefined && !plainQueues.has(qdisc))
     note(spot, `${ifname} has the queueing discipline ${qdisc}`);
 }

@@ -8,7 +8,7 @@ import type { LiveDevice, LiveEnd } from '../live/netns.ts';
 import { ownsNetns } from '../model/container.ts';
 import { containerSysctls } from '../model/container-options.ts';
 import type { EndRef, Interface } from '../model/interface.ts';
-import type { Dns, HostsEntry, Lab, Link, Node, NodeKind, Place, Sysctl } from '../model/lab.ts';
+import type { Dns, HostsEntry, Impairment, Lab, Link, Node, NodeKind, Place, Sysctl } from '../model/lab.ts';
 import { labGroup, tableName } from '../plan/mark.ts';
 import { BRIDGE, HOST } from '../topology/lower-nodes.ts';
 import { impliedSysctls } from '../topology/lower-settings.ts';
@@ -118,17 +118,13 @@ class Snapshotter {
 
   private interfaces(source: Source, place: Place): Interface[] {
     const { notes } = this;
-    const isImpaired = (ifname: IfName) =>
-      this.input.record?.links.some(({ ends, impair }) =>
-        ends.some((end, i) => endKey(end) === endKey({ node: source.name, place, ifname }) && impair[i]),
-      ) === true;
     const found = (this.devices.get(source) ?? []).flatMap((device) => {
       const { data, ifname } = device;
       const isWire = data.type === 'veth';
       const end = (to: LiveEnd) => this.end(to, isWire);
       const isLeft = isWire && end(data.peer) === undefined && !isPhysical(source, ifname);
       if (isLeft) notes.add(source.name, `${ifname} is left out: ${this.farText(data.peer, source)}`);
-      const made = interfaceOf(device, { source, notes, end, place, name: source.name, isImpaired });
+      const made = interfaceOf(device, { source, notes, end, place, name: source.name });
       return made === undefined || isPlainLoopback(made) ? [] : made;
     });
     return withoutLost(inRecordOrder(source, found), (iface, master) => {
@@ -282,6 +278,15 @@ class Snapshotter {
     return filters;
   }
 
+  /** What the kernel does to what leaves there. */
+  private impairAt({ node, ifname }: EndRef): Impairment | undefined {
+    for (const [source, devices] of this.devices) {
+      const device = devices.find((one) => source.name === node && one.ifname === ifname);
+      if (device !== undefined) return device.impair;
+    }
+    return undefined;
+  }
+
   /** Each wire once, in the order of the lab that it belongs to, else in that of the nodes. */
   private links(nodes: readonly Node[]): Link[] {
     const { record } = this.input;
@@ -304,18 +309,12 @@ class Snapshotter {
     return wires
       .map((wire, at) => ({ ...wire, at }))
       .sort((a, b) => (a.rank === b.rank ? a.at - b.at : a.rank - b.rank))
-      .map(({ ends, rank }) => ({
+      .map(({ ends }) => ({
         ends,
-        impair: impairOf(record?.links[rank]),
+        impair: [this.impairAt(ends[0]), this.impairAt(ends[1])] as const,
         path: '',
       }));
   }
-}
-
-/** What the file said of the wire. In a record, as JSON has it, nothing is null. */
-function impairOf(link: Link | undefined): Link['impair'] {
-  const [there, back] = link?.impair ?? [];
-  return [there ?? undefined, back ?? undefined];
 }
 
 function given<K extends string, T>(key: K, value: T | undefined): { [P in K]?: T } {

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { IfName, NetnsName } from '../../src/base/names.ts';
-import { configRequest, impairmentOf, NoDevice } from '../../src/kernel/requests.ts';
-import { qdiscOf } from '../../src/model/impairment.ts';
+import { configRequest, NoDevice } from '../../src/kernel/requests.ts';
+import { impairmentOf, qdiscOf } from '../../src/model/impairment.ts';
 import type { Impairment } from '../../src/model/lab.ts';
 import { commandsOf } from '../../src/plan/words.ts';
 import { getLink, newLink } from '../../src/rtnl/link.ts';

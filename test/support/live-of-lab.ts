@@ -5,6 +5,7 @@ import type { IfName } from '../../src/base/names.ts';
 import type { Live } from '../../src/diff/difference.ts';
 import type { LiveData, LiveDevice, LiveNetns, LiveRoute } from '../../src/live/netns.ts';
 import { ownsNetns } from '../../src/model/container.ts';
+import { impairmentOfQdisc } from '../../src/model/impairment.ts';
 import type { Interface } from '../../src/model/interface.ts';
 import type { Lab, Node } from '../../src/model/lab.ts';
 import type { Route } from '../../src/model/route.ts';
@@ -44,7 +45,10 @@ function liveNode(lab: Lab, node: Node, ops: readonly Op[]): LiveNetns {
     identity: place ?? '',
     devices: [
       ...(hasLoopback ? [] : [loopback()]),
-      ...node.interfaces.map((iface, i) => liveDevice(lab, node, { iface, ifindex: i + 2 })),
+      ...node.interfaces.map((iface, i) => ({
+        ...liveDevice(lab, node, { iface, ifindex: i + 2 }),
+        ...liveImpairment(ops, place, iface.ifname),
+      })),
     ],
     routes: node.routes.map((route) => liveRoute(node, route)),
     rules: node.rules.map(({ path: _path, ...rule }) => ({ ...rule, protocol: 0, strange: false })),
@@ -53,6 +57,15 @@ function liveNode(lab: Lab, node: Node, ops: readonly Op[]): LiveNetns {
     strangeTables: [],
     sysctls: Object.fromEntries(sysctls),
   };
+}
+
+function liveImpairment(
+  ops: readonly Op[],
+  place: Node['place'],
+  ifname: IfName,
+): Pick<LiveDevice, 'impair'> {
+  const op = ops.find((one) => one.kind === 'setQdisc' && one.place === place && one.ifname === ifname);
+  return op?.kind === 'setQdisc' && op.qdisc !== null ? { impair: impairmentOfQdisc(op.qdisc) } : {};
 }
 
 const nothing = { altnames: [], up: true, running: true, group: 0, addresses: [] } as const;

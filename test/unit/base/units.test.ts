@@ -108,6 +108,6 @@ it('numbers come back from the texts that are written of them', () => {
       assert.deepEqual(parsePercent(percentText(probability)), ok(probability));
     }),
   );
-  assert.deepEqual([durationText(20_000), durationText(1500), durationText(0)], ['20ms', '1500us', '0s']);
+  assert.deepEqual([durationText(20_000), durationText(1500), durationText(0)], ['20ms', '1.5ms', '0s']);
   assert.deepEqual([rateText(10_000_000), rateText(1), percentText(0.01)], ['10mbit', '1bit', '1%']);
 });

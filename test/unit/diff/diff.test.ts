@@ -198,3 +198,31 @@ test('between two labs there is something to do exactly where they differ, and n
     }),
   );
 });
+
+test('what impairs a wire is told in the words of tc, and set or taken away by one step', () => {
+  const file = (impair: string): Lab =>
+    parse(`name: wire\nnodes: { a: {}, b: {} }\nlinks: [{ endpoints: ["a:eth0", "b:eth0"]${impair} }]\n`);
+  const plain = file('');
+  const slow = file(', impair: { delay: 20ms, loss: 1% }');
+  const fast = file(', impair: { rate: 10mbit }');
+  const between = (lab: Lab, before: Lab) => {
+    const ops = planLab(lab);
+    const live = liveOfLab(before, planLab(before));
+    const differences = diffLab({ lab, ops, opsBefore: planLab(before), live });
+    return [differences.map(({ message }) => message), planChange(ops, differences, live)] as const;
+  };
+  const [missing, made] = between(slow, plain);
+  assert.deepEqual(missing, [
+    'a:eth0: delay 20ms loss 1% is missing',
+    'b:eth0: delay 20ms loss 1% is missing',
+  ]);
+  assert.deepEqual(
+    made,
+    planLab(slow).filter(({ kind }) => kind === 'setQdisc'),
+  );
+  const [other] = between(fast, slow);
+  assert.deepEqual(other[0], 'a:eth0: delay 20ms loss 1%, and not rate 10mbit');
+  const [extra, off] = between(plain, fast);
+  assert.deepEqual(extra, ['a:eth0: rate 10mbit is too much', 'b:eth0: rate 10mbit is too much']);
+  assert.ok(off.length === 2 && off.every((step) => step.kind === 'setQdisc' && step.qdisc === null));
+});
