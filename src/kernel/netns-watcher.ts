@@ -12,6 +12,11 @@ import { NETLINK_ROUTE, Transport } from '../rtnl/transport.ts';
 import type { Places } from './places.ts';
 import type { NetnsEnd, NetnsWatch } from './port.ts';
 
+/** Our own have the lowest numbers: some kernels (6.18) end the dump of numbers with its first datagram, after some 900. */
+const PROBE = 0;
+const LAST = 1;
+const FIRST = 2;
+
 export class NetnsWatcher implements NetnsWatch {
   readonly #home: number;
   /** In the namespace of our own, which it keeps alive. */
@@ -26,36 +31,27 @@ export class NetnsWatcher implements NetnsWatch {
     this.#home = places.home;
     this.#names = names;
     this.#transport = inNewNetns(this.#home, () => Transport.open(NETLINK_ROUTE));
-    for (const [nsid, name] of names.entries()) {
+    for (const [at, name] of names.entries()) {
       const pin = places.pin(name);
-      if (isNetns(pin)) withNetnsFd(pin, (fd) => this.#transport.request(setNsid(fd, nsid)));
+      if (isNetns(pin)) withNetnsFd(pin, (fd) => this.#transport.request(setNsid(fd, FIRST + at)));
     }
   }
 
   look(): NetnsEnd {
     const living = listNsids(this.#transport);
-    const netns = this.#names.filter((_, nsid) => living.has(nsid));
+    const netns = this.#names.filter((_, at) => living.has(FIRST + at));
     if (netns.length > 0) {
-      if (this.#probeMade)
-        return living.has(this.#probe) ? { state: 'destroying' } : { state: 'held', netns };
+      if (this.#probeMade) return living.has(PROBE) ? { state: 'destroying' } : { state: 'held', netns };
       this.#probeMade = true;
-      this.#letGo(this.#probe);
+      this.#letGo(PROBE);
       return { state: 'destroying' };
     }
     if (!this.#lastMade) {
       this.#lastMade = true;
-      this.#letGo(this.#last);
+      this.#letGo(LAST);
       return { state: 'destroying' };
     }
-    return living.has(this.#last) ? { state: 'destroying' } : { state: 'gone' };
-  }
-
-  get #probe(): number {
-    return this.#names.length;
-  }
-
-  get #last(): number {
-    return this.#names.length + 1;
+    return living.has(LAST) ? { state: 'destroying' } : { state: 'gone' };
   }
 
   /** Makes a namespace that nothing keeps: its descriptor is closed, and the thread is back home. */
