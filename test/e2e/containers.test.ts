@@ -20,6 +20,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { patience } from '../support/emulated.ts';
 import { assertUnchanged, fingerprint } from '../support/fingerprint.ts';
+import { mappedRoot } from '../support/mapped-root.ts';
 import { nslab, nslabOk, run, startNslab, type UpLab, upLab } from '../support/nslab.ts';
 import { skipUnlessRoot } from '../support/skip.ts';
 
@@ -210,7 +211,9 @@ leavesNothing(
       command: ['sh', '-c', 'cat /proc/uptime; exec sleep 1000'],
       time_offsets: { boottime: '24h' },
     };
-    await using lab = await up('clocks', { a: node, b: { ...node, userns: '100000:65536' } });
+    using root = mappedRoot();
+    const mapped = { ...node, rootfs: root.folder, userns: '100000:65536' };
+    await using lab = await up('clocks', { a: node, b: mapped });
     const outside = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
     for (const name of ['a', 'b']) {
       const said = [nslabOk(['logs', name]), lab.ok(name, 'cat', '/proc/uptime')];

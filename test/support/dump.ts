@@ -90,7 +90,7 @@ function dumpPlace(
     routes: lines([
       ...parse(shown.routes4),
       ...parse(shown.routes6).filter(
-        (route) => !isOwnLinkLocal(route) && !(route.type === 'multicast' && late.includes(route.dev)),
+        (route) => !comesByItself(route) && !(route.type === 'multicast' && late.includes(route.dev)),
       ),
     ]),
     rules: lines([...parse(shown.rules4), ...parse(shown.rules6)]),
@@ -204,9 +204,9 @@ function plainAddresses({ ifname, addr_info }: Json): Json[] {
   });
 }
 
-/** The route to a link-local address of its own comes when duplicate address detection ends. */
-function isOwnLinkLocal({ type, dst }: Json): boolean {
-  return type === 'local' && dst.startsWith('fe80:');
+/** The route to a link-local address of its own comes when duplicate address detection ends, that of multicast with the carrier. */
+function comesByItself({ type, dst }: Json): boolean {
+  return (type === 'local' && dst.startsWith('fe80:')) || (type === 'multicast' && dst === 'ff00::/8');
 }
 
 /** Static entries. What a bridge learned, and what IGMP asks for, comes with traffic. */
