@@ -13,11 +13,7 @@ const machineScript = join(root, 'test/support/own-machine.sh');
 const reporter = join(root, 'test/support/vm-reporter.ts');
 
 /** Files that run on the machine itself: labs that change it most, killed at every op. */
-export const onRealMachine = [
-  'e2e/faults.test.ts',
-  'kernel/marked-links.test.ts',
-  'kernel/helper-mounts.test.ts',
-];
+export const onRealMachine = ['e2e/faults.test.ts', 'kernel/marked-links.test.ts'];
 
 /** A file that takes longer hangs. */
 const FILE_MINUTES = 15;
