@@ -4,9 +4,8 @@
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { type IpAddress, ipFromBytes } from '../base/ip.ts';
 import { enterNetns, isNetns, openOwnNetns } from '../netns/pin.ts';
-import { listTables } from '../nfnl/apply.ts';
-import { readTable, type TableForm } from '../nfnl/read.ts';
-import type { NftFamily } from '../nfnl/ruleset.ts';
+import { readTables } from '../nfnl/all-tables.ts';
+import type { TableForm } from '../nfnl/read.ts';
 import { getAddresses } from '../rtnl/addr.ts';
 import { getPortVlans } from '../rtnl/bridge-port.ts';
 import { RtnlError } from '../rtnl/error.ts';
@@ -15,9 +14,8 @@ import { getFdb, getNeighbours } from '../rtnl/neigh.ts';
 import { getNsid } from '../rtnl/nsid.ts';
 import { getRoutes, lookupRoute } from '../rtnl/route.ts';
 import { getRules } from '../rtnl/rule.ts';
-import { NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, Transport } from '../rtnl/transport.ts';
+import { NETLINK_GENERIC, NETLINK_ROUTE, Transport } from '../rtnl/transport.ts';
 import { findWireguard, getWireguard } from '../rtnl/wireguard.ts';
-import { codeOf } from '../sys/errno.ts';
 import {
   type Answer,
   type Listener,
@@ -148,7 +146,7 @@ class KernelNetns implements Netns {
     return this.#once('vlans', () => getPortVlans(this.#rtnl()));
   }
   get tables(): readonly TableForm[] {
-    return this.#once('tables', () => this.#inside(readTables));
+    return this.#once('tables', () => this.#inside(readTables).tables);
   }
 
   lookup(question: Question): Answer {
@@ -209,21 +207,6 @@ function readQuietly(path: string): string | undefined {
     return readFileSync(path, 'utf8');
   } catch {
     return undefined;
-  }
-}
-
-const readable: readonly string[] = ['inet', 'ip', 'ip6'];
-
-/** Tables that meet IP packets; none on a kernel without nf_tables. */
-function readTables(): TableForm[] {
-  try {
-    using netfilter = Transport.open(NETLINK_NETFILTER);
-    return listTables(netfilter)
-      .filter(({ family }) => readable.includes(family))
-      .flatMap(({ family, name }) => readTable(netfilter, family as NftFamily, name)?.form ?? []);
-  } catch (error) {
-    if (['EPROTONOSUPPORT', 'EINVAL', 'EOPNOTSUPP', 'ENOENT'].includes(codeOf(error))) return [];
-    throw error;
   }
 }
 

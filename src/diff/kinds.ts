@@ -2,6 +2,7 @@
 // cannot be set while a device is there is told from what can. Pure. What the file does not say has the kernel's default.
 
 import { ipFamily } from '../base/ip.ts';
+import { bridgeDefaults } from '../live/automatic.ts';
 import type { LiveData, LiveEnd } from '../live/netns.ts';
 import type { BridgeOptions, EndRef, Interface, WireguardOptions } from '../model/interface.ts';
 import { placeName } from './names.ts';
@@ -88,20 +89,6 @@ function endName(end: EndRef | LiveEnd): string {
   if ('node' in end) return `${end.node}:${end.ifname}`;
   return `${placeName(end.place)}:${end.ifname ?? `device ${end.ifindex}`}`;
 }
-
-/** Defaults of net/bridge/br_device.c and br_vlan.c, times in seconds. */
-const bridgeDefaults: Required<BridgeOptions> = {
-  stp: false,
-  vlan_filtering: false,
-  vlan_default_pvid: 1,
-  ageing_time: 300,
-  forward_delay: 15,
-  hello_time: 2,
-  max_age: 20,
-  priority: 32768,
-  group_fwd_mask: 0,
-  mcast_snooping: true,
-};
 
 /** Options of a bridge that are other than the file says. Those that this kernel does not have are left out. */
 export function wrongBridgeOptions(wanted: BridgeOptions, found: BridgeOptions): (keyof BridgeOptions)[] {

@@ -2,7 +2,7 @@
 // route of the file can be found in more than one form. What routing daemons and DHCP made is theirs. Pure.
 
 import type { IfName } from '../base/names.ts';
-import { isAutomaticRoute, isAutomaticRule } from '../live/automatic.ts';
+import { IPV6_METRIC, isAutomaticRoute, isAutomaticRule, MAIN_TABLE, routeTypes } from '../live/automatic.ts';
 import type { LiveNetns, LiveRoute, LiveRule } from '../live/netns.ts';
 import type { Node } from '../model/lab.ts';
 import type { Neighbour, Nexthop, Route, Rule } from '../model/route.ts';
@@ -23,20 +23,8 @@ export type RoutingView = {
   readonly isOwn: (ifname: string | undefined) => boolean;
 };
 
-const MAIN = 254;
 /** linux/rtnetlink.h: above RTPROT_STATIC stand programs that keep routes by themselves. */
 const RTPROT_STATIC = 4;
-/** IP6_RT_PRIO_USER, what the kernel gives where nobody chose one. */
-const IPV6_METRIC = 1024;
-
-const routeTypes: ReadonlySet<unknown> = new Set([
-  'unicast',
-  'blackhole',
-  'unreachable',
-  'prohibit',
-  'throw',
-  'local',
-]);
 
 export function routeDifferences(view: RoutingView): Difference[] {
   const { node, before, live, gone } = view;
@@ -97,7 +85,7 @@ function plainRoute(live: LiveRoute): Omit<Route, 'path'> {
     ...rest,
     type: type as Route['type'],
     ...(metric === undefined || isDefault ? {} : { metric }),
-    ...(table === MAIN ? {} : { table }),
+    ...(table === MAIN_TABLE ? {} : { table }),
     ...(dev === undefined || nowhere(live) ? {} : { dev }),
   };
 }
@@ -112,7 +100,7 @@ function metricOf({ family, metric }: Pick<Route, 'family' | 'metric'>): number 
 }
 
 function isRoute(wanted: Route, found: LiveRoute, onHost: boolean): boolean {
-  const table = wanted.table ?? (wanted.type === 'local' ? 255 : MAIN);
+  const table = wanted.table ?? (wanted.type === 'local' ? 255 : MAIN_TABLE);
   if (wanted.family !== found.family || wanted.to !== found.to || wanted.type !== found.type) return false;
   if (table !== found.table || metricOf(wanted) !== metricOf(found)) return false;
   if (wanted.src !== found.src || wanted.mtu !== found.mtu) return false;

@@ -19,21 +19,6 @@ import type { OpFailure, RunResult } from './port.ts';
 import { type Lookup, NoDevice, type RemoveOp, removeRequest } from './requests.ts';
 import { gone, labOf, undoOnHost } from './undo.ts';
 
-const kinds: ReadonlySet<Step['kind']> = new Set<ChangeOp['kind']>([
-  'delLinks',
-  'delAltname',
-  'delAddress',
-  'delRoute',
-  'delRule',
-  'delNeighbour',
-  'delFdb',
-  'delTable',
-  'setBridge',
-  'dropNetns',
-  'startAgain',
-  'undo',
-]);
-
 const removals: ReadonlySet<Step['kind']> = new Set<RemoveOp['kind']>([
   'delAltname',
   'delAddress',
@@ -42,6 +27,15 @@ const removals: ReadonlySet<Step['kind']> = new Set<RemoveOp['kind']>([
   'delNeighbour',
   'delFdb',
   'setBridge',
+]);
+
+const kinds: ReadonlySet<Step['kind']> = new Set<Step['kind']>([
+  ...removals,
+  'delLinks',
+  'delTable',
+  'dropNetns',
+  'startAgain',
+  'undo',
 ]);
 
 /** Any but the groups that labs and people use: of devices that go within one message. */

@@ -4,7 +4,7 @@
 import { addressOf, type IpInterface, ipFamily, prefixLength } from '../base/ip.ts';
 import type { IfName } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
-import { NETEM_LIMIT, type Qdisc } from '../model/impairment.ts';
+import { bytesPerSecond, NETEM_LIMIT, type Qdisc } from '../model/impairment.ts';
 import type { BridgeOptions, VxlanOptions } from '../model/interface.ts';
 import type { Place } from '../model/lab.ts';
 import type { Route, Rule } from '../model/route.ts';
@@ -267,7 +267,7 @@ export function configRequest(op: ConfigOp, lookup: Lookup): Request {
 
 /** A discipline of the model for rtnetlink: nanoseconds, and bytes per second. */
 function rtnlQdisc(qdisc: Qdisc): Netem | Tbf {
-  const rate = qdisc.rate === undefined ? 0 : Math.max(1, Math.floor(qdisc.rate / 8));
+  const rate = qdisc.rate === undefined ? 0 : bytesPerSecond(qdisc.rate);
   if (qdisc.kind === 'tbf') return { ...qdisc, rate };
   const {
     delay = 0,

@@ -4,10 +4,10 @@
 import { NslabError } from '../base/error.ts';
 import type { IfName, LabName } from '../base/names.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { parseDuration, parsePercent, parseRate } from '../base/units.ts';
+import { parseDuration } from '../base/units.ts';
 import type { Kernel, LinkConfig, QdiscView } from '../kernel/port.ts';
 import { ownsNetns } from '../model/container.ts';
-import { impairmentText, qdiscOf } from '../model/impairment.ts';
+import { impairmentReaders, impairmentText, qdiscOf } from '../model/impairment.ts';
 import type { Interface } from '../model/interface.ts';
 import type { Impairment, Node, Place } from '../model/lab.ts';
 import { describeOp } from '../plan/describe.ts';
@@ -25,13 +25,7 @@ export type ImpairWords = {
 type Word = keyof Impairment | 'flap';
 
 const readers = {
-  delay: parseDuration,
-  jitter: parseDuration,
-  loss: parsePercent,
-  corrupt: parsePercent,
-  duplicate: parsePercent,
-  reorder: parsePercent,
-  rate: parseRate,
+  ...impairmentReaders,
   limit: parseLimit,
   flap: parseDuration,
 } as const satisfies Record<Word, unknown>;

@@ -1,6 +1,8 @@
 // What the kernel makes by itself and nobody asked for: no part of a lab, and no difference from one. linux/rtnetlink.h
 // RTPROT_KERNEL, linux/if_addr.h IFAPROT_*, net/ipv4/fib_rules.c, net/ipv6/addrconf.c.
 
+import type { BridgeOptions } from '../model/interface.ts';
+import type { RouteType } from '../model/route.ts';
 import type { LiveAddress, LiveDevice, LiveRoute, LiveRule } from './netns.ts';
 
 /** linux/rtnetlink.h, RTPROT_*: redirect, kernel, router advertisement. */
@@ -45,3 +47,32 @@ const fallbacks: ReadonlySet<string> = new Set([
 export function isFallback({ ifname, data }: Pick<LiveDevice, 'ifname' | 'data'>): boolean {
   return fallbacks.has(ifname) && (data.type === 'other' || data.type === 'gre' || data.type === 'gretap');
 }
+
+/** What `ip link add type bridge` makes: net/bridge/br_device.c and br_vlan.c. Times in seconds. */
+export const bridgeDefaults: Required<BridgeOptions> = {
+  stp: false,
+  vlan_filtering: false,
+  vlan_default_pvid: 1,
+  ageing_time: 300,
+  forward_delay: 15,
+  hello_time: 2,
+  max_age: 20,
+  priority: 32_768,
+  group_fwd_mask: 0,
+  mcast_snooping: true,
+};
+
+/** linux/rtnetlink.h RT_TABLE_MAIN: the table of a route that none was given for. */
+export const MAIN_TABLE = 254;
+/** IP6_RT_PRIO_USER of linux/ipv6_route.h: the metric of an IPv6 route that none was given for. */
+export const IPV6_METRIC = 1024;
+
+/** Those that a file can ask for; the kernel has others, multicast and anycast. */
+export const routeTypes: ReadonlySet<unknown> = new Set<RouteType>([
+  'unicast',
+  'blackhole',
+  'unreachable',
+  'prohibit',
+  'throw',
+  'local',
+]);

@@ -3,9 +3,8 @@
 
 import type { IfName } from '../base/names.ts';
 import type { Place } from '../model/lab.ts';
-import { listTables } from '../nfnl/apply.ts';
-import { readTable, type TableForm } from '../nfnl/read.ts';
-import type { NftFamily } from '../nfnl/ruleset.ts';
+import { readTables } from '../nfnl/all-tables.ts';
+import type { TableForm } from '../nfnl/read.ts';
 import { type Address, getAddresses } from '../rtnl/addr.ts';
 import { getPortVlans, type PortVlan } from '../rtnl/bridge-port.ts';
 import { getLinks, type Link } from '../rtnl/link.ts';
@@ -14,10 +13,9 @@ import { getRootQdiscs, type RootQdisc } from '../rtnl/qdisc.ts';
 import { getRoutes, type Route } from '../rtnl/route.ts';
 import { AF_INET, AF_INET6 } from '../rtnl/rtnetlink.ts';
 import { getRules, type Rule } from '../rtnl/rule.ts';
-import { NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE, Transport } from '../rtnl/transport.ts';
+import { NETLINK_GENERIC, NETLINK_ROUTE, Transport } from '../rtnl/transport.ts';
 import { findWireguard, getWireguard, type WireguardDevice } from '../rtnl/wireguard.ts';
-import { codeOf } from '../sys/errno.ts';
-import { readSysctl } from '../sys/sysctl.ts';
+import { readQuietly } from '../sys/sysctl.ts';
 
 export type RawNetns = {
   readonly links: readonly Link[];
@@ -86,27 +84,6 @@ function readWireguard(links: readonly Link[]): Map<number, WireguardDevice> {
   return found;
 }
 
-const families: readonly string[] = ['inet', 'ip', 'ip6'] satisfies NftFamily[];
-
-/** None on a kernel without nf_tables. */
-function readTables(): Pick<RawNetns, 'tables' | 'strangeTables'> {
-  try {
-    using netfilter = Transport.open(NETLINK_NETFILTER);
-    const entries = listTables(netfilter);
-    const ours = entries.filter(({ family }) => families.includes(family));
-    return {
-      tables: ours.flatMap(({ family, name }) => readTable(netfilter, family as NftFamily, name)?.form ?? []),
-      strangeTables: entries
-        .filter(({ family }) => !families.includes(family))
-        .map(({ family, name }) => `${family} ${name}`),
-    };
-  } catch (error) {
-    if (['EPROTONOSUPPORT', 'EINVAL', 'EOPNOTSUPP', 'ENOENT'].includes(codeOf(error)))
-      return { tables: [], strangeTables: [] };
-    throw error;
-  }
-}
-
 function readSysctls(keys: readonly string[]): Record<string, string> {
   const found: Record<string, string> = {};
   for (const key of keys) {
@@ -114,16 +91,6 @@ function readSysctls(keys: readonly string[]): Record<string, string> {
     if (value !== undefined) found[key] = value;
   }
   return found;
-}
-
-/** Some keys can be there and not be read (stable_secret, unset). */
-function readQuietly(key: string): string | undefined {
-  try {
-    return readSysctl(key);
-  } catch (error) {
-    if (codeOf(error) === '') throw error;
-    return undefined;
-  }
 }
 
 /** Names of devices by their indexes. */

@@ -1,8 +1,26 @@
 // What a wire does to packets: in the words of tc-netem(8), for pictures, tables and commands, and as the queueing discipline that does
 // it. A rate alone is tbf's, which every kernel has; all else is netem's.
 
-import { durationText, percentText, rateText } from '../base/units.ts';
+import {
+  durationText,
+  parseDuration,
+  parsePercent,
+  parseRate,
+  percentText,
+  rateText,
+} from '../base/units.ts';
 import type { Impairment } from './lab.ts';
+
+/** What reads the text of each word that has a unit. */
+export const impairmentReaders = {
+  delay: parseDuration,
+  jitter: parseDuration,
+  loss: parsePercent,
+  corrupt: parsePercent,
+  duplicate: parsePercent,
+  reorder: parsePercent,
+  rate: parseRate,
+} as const satisfies Partial<Record<keyof Impairment, unknown>>;
 
 /** Its options one by one, each with its word and values: `['delay', '20ms', '2ms']`, `['loss', '1%']`. */
 export function impairmentOptions(impairment: Impairment): string[][] {
@@ -30,6 +48,11 @@ export type Qdisc =
   | ({ readonly kind: 'netem' } & Impairment)
   | { readonly kind: 'tbf'; readonly rate: number; readonly burst: number; readonly limit: number };
 
+/** Bits per second in the kernel's unit; never none. */
+export function bytesPerSecond(rate: number): number {
+  return Math.max(1, Math.floor(rate / 8));
+}
+
 /** An Ethernet header. */
 const HEADER = 14;
 const ETHERNET_MTU = 1500;
@@ -40,7 +63,7 @@ export function qdiscOf(impairment: Impairment, mtu = ETHERNET_MTU): Qdisc | und
   const { rate } = impairment;
   if (keys.length === 0) return undefined;
   if (rate === undefined || keys.length > 1) return { kind: 'netem', ...impairment };
-  const bytes = Math.max(1, Math.floor(rate / 8));
+  const bytes = bytesPerSecond(rate);
   // Ten packets at once, or what passes in 5 ms where that is more; and as much as passes in 100 ms may wait.
   const burst = Math.max(10 * (mtu + HEADER), Math.floor(bytes / 200));
   return { kind: 'tbf', rate, burst, limit: burst + Math.max(10 * (mtu + HEADER), Math.floor(bytes / 10)) };
@@ -87,7 +110,7 @@ export function impairmentOf(qdisc: KernelQdisc): Impairment | undefined {
 /** As the kernel will have it: whole bytes per second, and what netem does anyway left out. Two are the same when their texts are. */
 export function impairmentOfQdisc(qdisc: Qdisc): Impairment {
   const { rate } = qdisc;
-  const whole = rate === undefined ? {} : { rate: Math.max(1, Math.floor(rate / 8)) * 8 };
+  const whole = rate === undefined ? {} : { rate: bytesPerSecond(rate) * 8 };
   if (qdisc.kind === 'tbf') return whole;
   const { kind: _kind, ...impairment } = qdisc;
   const given = Object.entries({ ...impairment, ...whole }).filter(

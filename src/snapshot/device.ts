@@ -4,7 +4,7 @@
 import { type IpInterface, ipFamily } from '../base/ip.ts';
 import { ALTNAME_MAX, type MacAddress, type NodeName, parseMacAddress } from '../base/names.ts';
 import { assertNever } from '../base/result.ts';
-import { isAutomaticAddress } from '../live/automatic.ts';
+import { bridgeDefaults, isAutomaticAddress } from '../live/automatic.ts';
 import type { LiveAddress, LiveDevice, LiveEnd, LivePort } from '../live/netns.ts';
 import type {
   BridgeOptions,
@@ -258,20 +258,6 @@ function portOf(port: LivePort, { ifname }: LiveDevice, spot: DeviceSpot): Bridg
   return Object.keys(keys).length === 0 ? undefined : keys;
 }
 
-/** What `ip link add type bridge` makes. Times in seconds. */
-const usualBridge: Required<BridgeOptions> = {
-  stp: false,
-  vlan_filtering: false,
-  vlan_default_pvid: 1,
-  ageing_time: 300,
-  forward_delay: 15,
-  hello_time: 2,
-  max_age: 20,
-  priority: 32_768,
-  group_fwd_mask: 0,
-  mcast_snooping: true,
-};
-
 function typeOf(device: LiveDevice, spot: DeviceSpot): InterfaceType | undefined {
   const { data, ifname } = device;
   const known = spot.source.record?.interfaces.find((iface) => iface.ifname === ifname);
@@ -329,8 +315,8 @@ function typeOf(device: LiveDevice, spot: DeviceSpot): InterfaceType | undefined
 }
 
 function unusual(data: Extract<LiveDevice['data'], { readonly type: 'bridge' }>): BridgeOptions {
-  const keys = Object.keys(usualBridge) as (keyof BridgeOptions)[];
-  const given = keys.filter((key) => data[key] !== undefined && data[key] !== usualBridge[key]);
+  const keys = Object.keys(bridgeDefaults) as (keyof BridgeOptions)[];
+  const given = keys.filter((key) => data[key] !== undefined && data[key] !== bridgeDefaults[key]);
   return Object.fromEntries(given.map((key) => [key, data[key]]));
 }
 

@@ -11,10 +11,11 @@ import {
   subnetOf,
 } from '../base/ip.ts';
 import type { IfName } from '../base/names.ts';
-import { isAutomaticRoute, isAutomaticRule } from '../live/automatic.ts';
+import { IPV6_METRIC, isAutomaticRoute, isAutomaticRule, MAIN_TABLE, routeTypes } from '../live/automatic.ts';
 import type { LiveRoute, LiveRule } from '../live/netns.ts';
 import type { Interface } from '../model/interface.ts';
 import type { Neighbour, Nexthop, Route, RouteType, Rule } from '../model/route.ts';
+import { HOST_PROTOCOL } from '../plan/op.ts';
 import type { Notes, Source } from './source.ts';
 
 export type RoutingSpot = {
@@ -25,21 +26,7 @@ export type RoutingSpot = {
   readonly isHost: boolean;
 };
 
-const MAIN = 254;
-/** IP6_RT_PRIO_USER of linux/ipv6_route.h, the metric of an IPv6 route that none was given for. */
-const USUAL_METRIC = 1024;
 const RTPROT_BOOT = 3;
-/** The mark of routes and rules that nslab makes on the machine (plan/op.ts, HOST_PROTOCOL). */
-const RTPROT_NSLAB = 110;
-
-const routeTypes: ReadonlySet<unknown> = new Set<RouteType>([
-  'unicast',
-  'blackhole',
-  'unreachable',
-  'prohibit',
-  'throw',
-  'local',
-]);
 
 export function routesOf(spot: RoutingSpot): Route[] {
   const { source, notes, isHost } = spot;
@@ -78,8 +65,8 @@ function routeOf(route: LiveRoute, spot: RoutingSpot): Route {
   const type = route.type as RouteType;
   if (expires !== undefined)
     spot.notes.add(spot.source.name, `the route to ${to} has been added for a time only`);
-  const usualMetric = family === 6 ? USUAL_METRIC : 0;
-  const isUsualProtocol = protocol === RTPROT_BOOT || protocol === RTPROT_NSLAB;
+  const usualMetric = family === 6 ? IPV6_METRIC : 0;
+  const isUsualProtocol = protocol === RTPROT_BOOT || protocol === HOST_PROTOCOL;
   const scope = unusualScope(route);
   const needsDev = !isNowhere(type) && (via === undefined || onlink === true || !isFound({ via, dev }, spot));
   return {
@@ -90,7 +77,7 @@ function routeOf(route: LiveRoute, spot: RoutingSpot): Route {
     ...(dev === undefined || !needsDev ? {} : { dev }),
     ...(src === undefined ? {} : { src }),
     ...(metric === undefined || metric === usualMetric ? {} : { metric }),
-    ...(table === MAIN ? {} : { table }),
+    ...(table === MAIN_TABLE ? {} : { table }),
     ...(scope === undefined ? {} : { scope }),
     ...(onlink === true ? { onlink } : {}),
     ...(mtu === undefined ? {} : { mtu }),
@@ -168,8 +155,8 @@ function rankOf({ via, nexthops, onlink }: Route, { interfaces }: RoutingSpot): 
   return onlink === true || gateways.every(isNear) ? 0 : 1;
 }
 
-function tableRank({ table = MAIN }: Route): number {
-  return table === MAIN ? 0 : table;
+function tableRank({ table = MAIN_TABLE }: Route): number {
+  return table === MAIN_TABLE ? 0 : table;
 }
 
 function compareAddresses(a: Route, b: Route): number {
@@ -184,7 +171,7 @@ export function rulesOf({ source, notes, interfaces, isHost }: RoutingSpot): Rul
     if (
       isAutomaticRule(rule) ||
       isBornWith(rule) ||
-      (isHost && !isOurs(rule) && rule.protocol !== RTPROT_NSLAB)
+      (isHost && !isOurs(rule) && rule.protocol !== HOST_PROTOCOL)
     )
       return [];
     const { action, protocol: _protocol, strange, ...rest } = rule;
@@ -200,7 +187,7 @@ function isBornWith({ priority, action, protocol }: LiveRule): boolean {
   if (protocol !== 0 || action.kind !== 'lookup') return false;
   return (
     (priority === 0 && action.table === 255) ||
-    (priority === 32_766 && action.table === MAIN) ||
+    (priority === 32_766 && action.table === MAIN_TABLE) ||
     (priority === 32_767 && action.table === 253)
   );
 }

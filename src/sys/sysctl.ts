@@ -58,7 +58,8 @@ function readNames(folder: string): string[] {
   }
 }
 
-function readQuietly(key: string): string | undefined {
+/** Undefined also for a key that is there and cannot be read (stable_secret, unset). */
+export function readQuietly(key: string): string | undefined {
   try {
     return readSysctl(key);
   } catch (error) {

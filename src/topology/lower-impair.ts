@@ -1,6 +1,6 @@
 // What a wire does to packets: texts with units to numbers. The words are tc-netem(8)'s.
 
-import { parseDuration, parsePercent, parseRate } from '../base/units.ts';
+import { impairmentReaders } from '../model/impairment.ts';
 import type { Impairment } from '../model/lab.ts';
 import type { Lowering } from './draft.ts';
 import { given } from './given.ts';
@@ -26,22 +26,12 @@ export function lowerImpairs(
   return [end(0), end(1)];
 }
 
-const readers = {
-  delay: parseDuration,
-  jitter: parseDuration,
-  loss: parsePercent,
-  corrupt: parsePercent,
-  duplicate: parsePercent,
-  reorder: parsePercent,
-  rate: parseRate,
-} as const;
-
 function lowerImpair(lab: Lowering, file: ImpairFile, path: Path): Impairment {
-  const read = (key: keyof typeof readers): number | undefined => {
+  const read = (key: keyof typeof impairmentReaders): number | undefined => {
     const value = file[key];
     return value === undefined
       ? undefined
-      : readUnit(readers[key](value), { report: lab.report, path: [...path, key] });
+      : readUnit(impairmentReaders[key](value), { report: lab.report, path: [...path, key] });
   };
   if (file.jitter !== undefined && file.delay === undefined) {
     lab.report.add({
@@ -59,9 +49,9 @@ function lowerImpair(lab: Lowering, file: ImpairFile, path: Path): Impairment {
       part: 'key',
     });
   }
-  const keys = Object.keys(readers) as (keyof typeof readers)[];
+  const keys = Object.keys(impairmentReaders) as (keyof typeof impairmentReaders)[];
   const numbers = Object.fromEntries(keys.map((key) => [key, read(key)])) as Record<
-    keyof typeof readers,
+    keyof typeof impairmentReaders,
     number | undefined
   >;
   return given({ ...numbers, limit: file.limit });

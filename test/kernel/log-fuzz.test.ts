@@ -3,7 +3,7 @@
 // went in, or, where files were thrown away, the end of it. And the reader alone on files that are no log.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,26 +11,16 @@ import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { type LogLine, parseLogLine, readLog } from '../../src/lab/logs.ts';
 import { rounds } from '../support/emulated.ts';
+import { buildSanitized } from '../support/sanitized-program.ts';
 
-const helper = join(import.meta.dirname, '../../src/helper');
-const sources = ['log.c', 'common.c', 'container-state.c'].map((name) => join(helper, name));
+const sources = ['log.c', 'common.c', 'container-state.c'];
 let folder = '';
+let program = '';
 let runs = 0;
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'nslab-log-fuzz-'));
-  const flags = [
-    '-std=c17',
-    '-D_GNU_SOURCE',
-    '-O1',
-    '-g',
-    '-fsanitize=address,undefined',
-    '-fno-sanitize-recover=all',
-  ];
-  const own = join(import.meta.dirname, '../support/log-writer.c');
-  execFileSync('cc', [...flags, '-I', helper, '-o', join(folder, 'log-writer'), own, ...sources], {
-    stdio: 'inherit',
-  });
+  program = buildSanitized(folder, 'log-writer', sources);
 });
 after(() => rmSync(folder, { recursive: true }));
 
@@ -79,7 +69,7 @@ const environment = { ASAN_OPTIONS: 'detect_leaks=0' };
 
 /** A writer for the tests that read while it writes. */
 function startWriter(at: string, options: Omit<Case, 'pieces'>) {
-  const child = spawn(join(folder, 'log-writer'), [], {
+  const child = spawn(program, [], {
     stdio: ['pipe', 'inherit', 'inherit'],
     env: environment,
   });
@@ -118,7 +108,7 @@ test('bytes come out of the log as they went in, and files stay within their siz
         newLog(at, options),
         ...pieces.map(recordOf),
       ]);
-      const { status, stderr } = spawnSync(join(folder, 'log-writer'), {
+      const { status, stderr } = spawnSync(program, {
         input: Buffer.concat(input),
         encoding: 'utf8',
         env: environment,

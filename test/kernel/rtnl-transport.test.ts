@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { IpAddress, IpInterface, IpPrefix } from '../../src/base/ip.ts';
 import { newAddress } from '../../src/rtnl/addr.ts';
@@ -99,16 +101,18 @@ function churn(name: string): { ready: Promise<unknown>; stop: () => Promise<voi
   const script = [
     'i=0; while [ $i -lt 40 ]; do echo "link add c$i type bridge"; i=$((i+1)); done > "$1"',
     'i=0; while [ $i -lt 40 ]; do echo "link del c$i"; i=$((i+1)); done >> "$1"',
-    'echo at work; while [ ! -e "$1.stop" ]; do ip -n "$0" -batch "$1"; done; rm -f "$1" "$1.stop"',
+    'echo at work; while [ ! -e "$1.stop" ]; do ip -n "$0" -batch "$1"; done',
   ].join('\n');
-  const file = execFileSync('mktemp', ['/tmp/t-rtnl-XXXXXX'], { encoding: 'utf8' }).trim();
+  const folder = mkdtempSync(join(tmpdir(), 'nslab-rtnl-'));
+  const file = join(folder, 'batch');
   const child = spawn('sh', ['-c', script, name, file], { stdio: ['ignore', 'pipe', 'ignore'] });
   const ended = once(child, 'exit');
   return {
     ready: once(child.stdout, 'data'),
     async stop() {
-      execFileSync('touch', [`${file}.stop`]);
+      writeFileSync(`${file}.stop`, '');
       await ended;
+      rmSync(folder, { recursive: true });
     },
   };
 }

@@ -2,32 +2,22 @@
 // them, and whatever is cut off, changed or made up gives one line of printable ASCII that fits, and no report of a sanitizer.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
 import { rounds } from '../support/emulated.ts';
+import { buildSanitized } from '../support/sanitized-program.ts';
 
-const helper = join(import.meta.dirname, '../../src/helper');
-const sources = ['summary.c', 'summary-ip.c', 'summary-udp.c'].map((name) => join(helper, name));
+const sources = ['summary.c', 'summary-ip.c', 'summary-udp.c'];
 let folder = '';
+let program = '';
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'nslab-summary-fuzz-'));
-  const flags = [
-    '-std=c17',
-    '-D_GNU_SOURCE',
-    '-O1',
-    '-g',
-    '-fsanitize=address,undefined',
-    '-fno-sanitize-recover=all',
-  ];
-  const own = join(import.meta.dirname, '../support/packet-summary.c');
-  execFileSync('cc', [...flags, '-I', helper, '-o', join(folder, 'summary'), own, ...sources], {
-    stdio: 'inherit',
-  });
+  program = buildSanitized(folder, 'packet-summary', sources);
 });
 after(() => rmSync(folder, { recursive: true }));
 
@@ -50,7 +40,7 @@ function summaries(cases: readonly Case[]): string[] {
     head.writeUInt16LE(room, 8);
     return Buffer.concat([head, bytes]);
   });
-  const { status, stdout, stderr } = spawnSync(join(folder, 'summary'), {
+  const { status, stdout, stderr } = spawnSync(program, {
     input: Buffer.concat(input),
     encoding: 'latin1',
     env: { ASAN_OPTIONS: 'detect_leaks=0' },

@@ -14,7 +14,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   nfnl: ['base', 'sys', 'rtnl'],
   netns: ['base', 'sys'],
   live: ['base', 'model', 'sys', 'rtnl', 'nfnl', 'netns'],
-  snapshot: ['base', 'model', 'topology', 'plan/{filter,mark}', 'nfnl/{read,decompile,ruleset}', 'live'],
+  snapshot: ['base', 'model', 'topology', 'plan/{filter,mark,op}', 'nfnl/{read,decompile,ruleset}', 'live'],
   container: ['base', 'model', 'sys'],
   image: ['base', 'sys'],
   kernel: ['base', 'model', 'container', 'plan/op', 'sys', 'rtnl', 'nfnl', 'netns', 'state/paths'],

@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { root } from './nslab.ts';
 import { readOutcomes } from './outcome-stream.ts';
+import { runAll } from './schedule.ts';
 import type { Outcome, Tally } from './tally.ts';
 
 const machineScript = join(root, 'test/support/own-machine.sh');
@@ -17,18 +18,6 @@ export const onRealMachine = ['e2e/faults.test.ts', 'kernel/marked-links.test.ts
 
 /** A file that takes longer hangs. */
 const FILE_MINUTES = 15;
-
-/** What takes longest goes first, so that no lane is left alone with it in the end. */
-const longest = [
-  'faults',
-  'explain',
-  'topologies',
-  'random',
-  'cli',
-  'container-cgroup',
-  'containers',
-  'nfnl-equal',
-];
 
 /** How many files can run at a time; 1 where a machine of one's own cannot be made. */
 export function countLanes(): number {
@@ -47,19 +36,18 @@ export type Lanes = { readonly lanes: number; readonly ownMachine: boolean };
 
 /** Runs all of them; an outcome is told when it is there. */
 export async function runInLanes(files: readonly string[], how: Lanes, tally: Tally): Promise<FileRun[]> {
-  const rank = (file: string): number => {
-    const at = longest.findIndex((name) => file.includes(`/${name}`));
-    return at === -1 ? longest.length : at;
-  };
-  const waiting = [...files].sort((a, b) => rank(a) - rank(b));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, leave);
   const all: FileRun[] = [];
-  const lane = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      all.push(await runFile(next, how, tally));
-    }
-  };
-  await Promise.all(Array.from({ length: how.lanes }, lane));
+  await runAll(files, how.lanes, async (file) => {
+    all.push(await runFile(file, how, tally));
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, leave);
   return all;
+}
+
+/** Its own listeners of `exit` end what runs. */
+function leave(): never {
+  process.exit(130);
 }
 
 async function runFile(path: string, { ownMachine }: Lanes, tally: Tally): Promise<FileRun> {
@@ -67,14 +55,16 @@ async function runFile(path: string, { ownMachine }: Lanes, tally: Tally): Promi
   const start = Date.now();
   const program = ownMachine ? [machineScript, process.execPath] : [process.execPath];
   const [command = '', ...words] = [...program, '--import', 'tsx', `--test-reporter=${reporter}`, path];
-  // A group of its own, so that all of it can be ended.
+  // A group of its own, so that all of it can be ended: by the limit, and when this process is told to end.
   const machine = spawn(command, words, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
-  const { pid } = machine;
-  const limit = setTimeout(() => {
-    if (pid !== undefined) process.kill(-pid, 'SIGTERM');
-  }, FILE_MINUTES * 60_000);
+  const end = (): void => {
+    if (machine.pid !== undefined && machine.exitCode === null) process.kill(-machine.pid, 'SIGTERM');
+  };
+  const limit = setTimeout(end, FILE_MINUTES * 60_000);
+  process.once('exit', end);
   const { status, outcomes, noise } = await readOutcomes(machine, file, tally);
   clearTimeout(limit);
+  process.off('exit', end);
   const failed = outcomes.some(({ failure }) => failure !== undefined);
   // A failed test ends the program with status 1, and has been counted.
   if (outcomes.length === 0 || (status !== 0 && !failed)) {

@@ -9,24 +9,11 @@ import { join, relative } from 'node:path';
 import { bundleTests } from './bundle.ts';
 import { root } from './nslab.ts';
 import { type FileOutcomes, readOutcomes } from './outcome-stream.ts';
+import { runAll } from './schedule.ts';
 import type { Outcome, Tally } from './tally.ts';
 
 /** A file that takes longer hangs. Emulated, the longest takes a third of it. */
 const FILE_MINUTES = 30;
-
-/** What takes longest goes first, so that no machine is left alone with it in the end. */
-const longest = [
-  'topologies',
-  'explain',
-  'snapshot',
-  'faults-containers',
-  'faults-networks',
-  'faults',
-  'cli',
-  'nfnl-equal',
-  'random',
-  'exec',
-];
 
 /**
  * As systemd leaves a machine: its mounts are shared (the helper's templates of mount namespaces follow them), and what a program
@@ -100,36 +87,27 @@ export async function runInMachines(
   tally: Tally,
 ): Promise<Outcome[]> {
   const bundleOf = await bundleTests(files);
-  const rank = (file: string): number => {
-    const at = longest.findIndex((name) => file.includes(`/${name}.`));
-    return at === -1 ? longest.length : at;
-  };
-  const waiting = [...files].sort((a, b) => rank(a) - rank(b));
   const all: Outcome[] = [];
-  const lane = async (processor: number): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const file = relative(root, next);
-      const start = Date.now();
-      const { status, outcomes, noise } = await runFile(
-        { runner, processor },
-        { file, bundle: bundleOf(next), tally },
-      );
-      all.push(...outcomes);
-      const failed = outcomes.filter(
-        ({ failure, skip }) => failure !== undefined || skip !== undefined,
-      ).length;
-      // A failed test ends the program with status 1, and has been counted.
-      if (outcomes.length === 0 || (status !== 0 && failed === 0)) {
-        tally.fail(file, `the machine ended with status ${status} after ${outcomes.length} tests\n${noise}`);
-      }
-      const seconds = ((Date.now() - start) / 1000).toFixed(0);
-      process.stdout.write(
-        `${file}: ${outcomes.length - failed} of ${outcomes.length} passed in ${seconds} s\n`,
-      );
-    }
-  };
   const usable = processors();
   const machines = Number(process.env['NSLAB_VM_MACHINES'] ?? usable.length);
-  await Promise.all(Array.from({ length: machines }, (_, i) => lane(usable[i % usable.length] ?? 0)));
+  await runAll(files, machines, async (path, lane) => {
+    const file = relative(root, path);
+    const processor = usable[lane % usable.length] ?? 0;
+    const start = Date.now();
+    const { status, outcomes, noise } = await runFile(
+      { runner, processor },
+      { file, bundle: bundleOf(path), tally },
+    );
+    all.push(...outcomes);
+    const failed = outcomes.filter(({ failure, skip }) => failure !== undefined || skip !== undefined).length;
+    // A failed test ends the program with status 1, and has been counted.
+    if (outcomes.length === 0 || (status !== 0 && failed === 0)) {
+      tally.fail(file, `the machine ended with status ${status} after ${outcomes.length} tests\n${noise}`);
+    }
+    const seconds = ((Date.now() - start) / 1000).toFixed(0);
+    process.stdout.write(
+      `${file}: ${outcomes.length - failed} of ${outcomes.length} passed in ${seconds} s\n`,
+    );
+  });
   return all;
 }
