@@ -13,6 +13,7 @@ import type { Impairment, Node, Place } from '../model/lab.ts';
 import { describeOp } from '../plan/describe.ts';
 import type { Op } from '../plan/op.ts';
 import { listLabs, readLab } from '../state/store.ts';
+import { onlyLab } from './list.ts';
 
 /** What a command line asks for. */
 export type ImpairWords = {
@@ -153,11 +154,8 @@ export function findEnd(text: string, lab: string | undefined, kernel: Kernel): 
 type LabNode = { readonly lab: LabName; readonly node: Node };
 
 function labNodes(lab: string | undefined): LabNode[] {
-  const labs = listLabs().filter((name) => lab === undefined || name === lab);
-  if (labs.length === 0) {
-    const message = lab === undefined ? 'no lab is up' : `no lab ${lab} is up`;
-    throw new NslabError('LAB_UNKNOWN', message, { hint: 'nslab ls lists those that are' });
-  }
+  const all = listLabs();
+  const labs = lab === undefined && all.length > 0 ? all : [onlyLab(lab)];
   return labs.flatMap((name) =>
     (readLab(name)?.nodes ?? []).filter(ownsNetns).map((node) => ({ lab: name, node })),
   );

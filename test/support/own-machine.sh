@@ -8,6 +8,7 @@ set -eu
 groups=
 remove_groups() {
   for group in $groups; do
+    echo $$ >"${group%/*}/cgroup.procs" || true
     # Its last processes are still being buried.
     for _ in 1 2 3 4 5 6 7 8 9 10; do
       find "$group" -depth -type d -exec rmdir {} + 2>/dev/null && break
@@ -60,7 +61,4 @@ done
 status=0
 unshare --mount --uts --ipc --net --cgroup --pid --fork --kill-child --mount-proc -- \
   bash -euc "$inside" bash "$hierarchies" "$@" || status=$?
-for group in $groups; do
-  echo $$ >"${group%/*}/cgroup.procs"
-done
 exit $status
