@@ -9,9 +9,9 @@
 // On disk, inside the tmpfs of the lab's pins, so that `umount2(/run/nslab/labs/LAB/netns, MNT_DETACH)` frees
 // all of it:
 //   .exec/         a private tmpfs: a mount namespace cannot be pinned on a shared mount (see unshare(1),
-//   --mount=FILE) .exec/follow   the template (a bind mount of a mount namespace), where every mount of the
-//   host is shared: as a slave it
-//                  then gets all that the host mounts and unmounts later
+//                  --mount=FILE)
+//   .exec/follow   the template (a bind mount of a mount namespace), where every mount of the host is shared:
+//                  as a slave it then gets all that the host mounts and unmounts later
 //   .exec/checked  the same on a host where some mount is not shared, and
 //   .exec/stamp    the mounts it was made from: compared on every exec, and when they differ it is made anew
 // A template holds no pin, so it keeps no namespace of a node alive. The kernel copies no pin of a mount
@@ -19,13 +19,13 @@
 // the very namespace it was made from.
 //
 // Inside the template /run/nslab is a small tmpfs:
-//   labs           symlink to /proc/1/root/run/nslab/labs, so that `nslab` and `ip netns` work inside of a
-//   node too sys/N          what was mounted on /sys/PATH, to be moved onto the node's own sysfs sys.list
-//   symlink whose text is the list of PATHs, one a line
-//   etc            the lab's own folder of files for /etc (LABS/LAB/etc), bound here: what `labs` leads to is
-//   in another
-//                  mount namespace, and the kernel binds no file of another one (check_mnt() in
-//                  fs/namespace.c)
+//   labs      symlink to /proc/1/root/run/nslab/labs, so that `nslab` and `ip netns` work inside
+//             of a node too
+//   sys/N     what was mounted on /sys/PATH, to be moved onto the node's own sysfs
+//   sys.list  symlink whose text is the list of PATHs, one a line
+//   etc       the lab's own folder of files for /etc (LABS/LAB/etc), bound here: what `labs` leads to is in
+//             another mount namespace, and the kernel binds no file of another one (check_mnt() in
+//             fs/namespace.c)
 //
 // Mustn't: change the host's mount table outside of the lab's tmpfs, or wait for anything but another exec's
 // template.
@@ -275,17 +275,20 @@ static bool read_stamp(int folder, Stamp *out)
            (size_t)size == offsetof(Stamp, ids) + out->count * sizeof *out->ids;
 }
 
-// Should: pin the template for the execs to come. A failure costs them time and nothing else.
-static void keep_template(int folder, int made, const char *name, const Stamp *stamp)
+// Should: pin the template for the execs to come, or tell the errno of what is in the way. A failure costs
+// them time and nothing else.
+static int keep_template(int folder, int made, const char *name, const Stamp *stamp)
 {
     remove_pin(folder, "follow");
     remove_pin(folder, "checked");
     // The stamp first: an exec that reads it finds no template yet, or the one that belongs to it.
-    if (stamp != NULL && !write_stamp(folder, stamp)) return;
+    if (stamp != NULL && !write_stamp(folder, stamp)) return EIO;
     cleanup_fd int pin = openat(folder, name, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
     cleanup_free char *source = xasprintf("/proc/self/fd/%d", made);
-    if (pin < 0 || mount_at(pin, source, NULL, MS_BIND)) return;
+    if (pin >= 0 && mount_at(pin, source, NULL, MS_BIND)) return 0;
+    int error = errno;
     remove_pin(folder, name);
+    return error;
 }
 
 // A namespace entered by setns(2) checks what it is given: a file on which nothing is mounted (yet) is
@@ -312,6 +315,36 @@ static int open_current(const Node *node, int folder)
     return openat(folder, "checked", O_RDONLY | O_CLOEXEC);
 }
 
+// Should: return a new template, pinned if that is possible.
+//
+// Linux 6.18 numbers namespaces from a stock of each processor (gen_cookie_next()), and binds no mount
+// namespace whose number is below that of the one it is bound in (mnt_ns_loop() in fs/namespace.c). The
+// host's has the lowest, but a caller in a younger one meets that on every processor whose stock is older
+// than its own number. The processor that made it, if no other, gives higher ones.
+static int make_and_keep(const MountTable *table, const Place *place, const char *lab, int folder)
+{
+    bool follows = propagates(table);
+    const char *name = follows ? "follow" : "checked";
+    Stamp stamp;
+    if (!follows && !take_stamp(&stamp)) return -1;
+    int made = make_template(table, place, lab);
+    int error = made < 0 ? 0 : keep_template(folder, made, name, follows ? NULL : &stamp);
+    cpu_set_t before;
+    if (error != EINVAL || sched_getaffinity(0, sizeof before, &before) < 0) return made;
+    long processors = sysconf(_SC_NPROCESSORS_CONF);
+    for (int cpu = 0; cpu < processors && cpu < CPU_SETSIZE && error == EINVAL; cpu++) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        if (sched_setaffinity(0, sizeof one, &one) < 0) continue;
+        close(made);
+        made = make_template(table, place, lab);
+        error = made < 0 ? 0 : keep_template(folder, made, name, follows ? NULL : &stamp);
+    }
+    (void)sched_setaffinity(0, sizeof before, &before);
+    return made;
+}
+
 static int open_template(const Node *node)
 {
     cleanup_free char *path = xasprintf("%s/netns/" FOLDER, node->lab);
@@ -332,14 +365,9 @@ static int renew_template(const Node *node, const Place *place)
     if (folder < 0) return -1;
     int made = open_current(node, folder);
     if (made >= 0) return made;
-    Stamp stamp;
     MountTable table;
     if (!read_mounts(&table)) return -1;
-    bool follows = propagates(&table);
-    if (follows || take_stamp(&stamp)) {
-        made = make_template(&table, place, node->lab);
-        if (made >= 0) keep_template(folder, made, follows ? "follow" : "checked", follows ? NULL : &stamp);
-    }
+    made = make_and_keep(&table, place, node->lab, folder);
     free_mounts(&table);
     return made;
 }
@@ -348,11 +376,11 @@ bool enter_template(const Node *node)
 {
     cleanup_place Place place;
     if (!open_place(&place)) return false;
-    int template = open_template(node);
-    if (template <0) template = renew_template(node, &place);
-    if (template <0) return false;
-    bool entered = setns(template, CLONE_NEWNS) == 0;
-    close(template);
+    int found = open_template(node);
+    if (found < 0) found = renew_template(node, &place);
+    if (found < 0) return false;
+    bool entered = setns(found, CLONE_NEWNS) == 0;
+    close(found);
     if (!entered) return false;
     if (find_place(&place) && unshare(CLONE_NEWNS) == 0) return true;
     go_back(&place);

@@ -43,6 +43,15 @@ async function until(what: string, condition: () => boolean): Promise<void> {
   }
 }
 
+/** The processors this process may run on. */
+function processors(): string[] {
+  const [, list = ''] = /^Cpus_allowed_list:\s*(.+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return list.split(',').flatMap((range) => {
+    const [from = 0, to = from] = range.split('-').map(Number);
+    return Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
+  });
+}
+
 /** A folder to mount on. */
 function scratch(): { folder: string } & Disposable {
   const folder = mkdtempSync(join(tmpdir(), 'nslab-mounts-'));
@@ -280,17 +289,36 @@ kernelTest(
       script,
       lab,
     ];
-    // On one processor: Linux 6.18 gives namespaces numbers from a stock of each processor (gen_cookie_next()), and refuses to bind a
-    // mount namespace whose number is below that of the one it is bound in (mnt_ns_loop()). Then there is no template.
-    const [, cpu = '0'] =
-      /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-    const result = spawnSync('taskset', ['-c', cpu, 'unshare', ...args], { encoding: 'utf8' });
+    const result = spawnSync('unshare', args, { encoding: 'utf8' });
     assert.equal(result.status, 0, result.stderr);
     const lines = result.stdout.trimEnd().split('\n');
     assert.deepEqual(lines.slice(0, 2), ['follow', 'later'], result.stdout + result.stderr);
     assert.match(lines[2] ?? '', /^net:/, 'nothing was left mounted and nothing leaked');
     assert.equal(lines[2], lines[3]);
     assert.deepEqual(lines.slice(4), ['0', '0']);
+  },
+);
+
+// Linux 6.18 numbers namespaces from a stock of each processor: in one of the two directions what the helper makes has the lower number.
+kernelTest(
+  'a caller in a mount namespace that another processor numbered gets a template that is kept',
+  (t) => {
+    if (skipUnlessTemplates(t)) return;
+    const [first, second] = processors();
+    if (first === undefined || second === undefined) return skipKernelLacks(t, 'a second processor');
+    for (const [made, used] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      using lab = pinnedLab(['a']);
+      const command = `'${builtNslab()}' exec --lab ${lab.lab} a grep Cpus_allowed_list /proc/self/status; ls ${LABS}/${lab.lab}/netns/.exec`;
+      const script = `taskset -cp ${used} $$ >/dev/null && ${command}`;
+      const words = ['-c', made, 'unshare', '--mount', '--propagation', 'unchanged', 'sh', '-c', script];
+      const output = execFileSync('taskset', words, { encoding: 'utf8' });
+      const [affinity, ...pins] = output.trimEnd().split('\n');
+      assert.match(affinity ?? '', new RegExp(`:\\s+${used}$`), 'the command runs where its caller asked');
+      assert.ok(pins.includes('follow') || pins.includes('checked'), output);
+    }
   },
 );
 
