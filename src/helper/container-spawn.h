@@ -20,8 +20,8 @@ typedef struct {
 } SpawnOptions;
 
 typedef struct {
-    pid_t pid;  // a child of the caller, to be waited for
-    int master; // of the terminal, or -1
+    pid_t pid;     // a child of the caller, to be waited for
+    int master;    // of the terminal, or -1
     bool prepared; // prepare() has returned; otherwise its exit status follows
 } Spawned;
 

@@ -407,8 +407,7 @@ bool makes_pid_namespace(const Program *program)
     return made != NULL && (made->fields[0].number & CLONE_NEWPID) != 0;
 }
 
-bool create_init(const Program *program, const Stdio *stdio, const Leash *leash, Init *out,
-                 Failure *failure)
+bool create_init(const Program *program, const Stdio *stdio, const Leash *leash, Init *out, Failure *failure)
 {
     *out = (Init){.pid = -1, .pidfd = -1, .gate = -1, .master = -1};
     Plan plan = {.program = program, .stdio = *stdio, .unified = -1, .gate = -1};

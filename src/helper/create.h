@@ -30,8 +30,7 @@ typedef struct {
 /// executable has been found. False and the failure otherwise, with nothing left behind. All descriptors in
 /// `out` are close-on-exec. The caller must be single-threaded. It should have sealed itself (sealed.h). A pid
 /// namespace of the container's own is made on the leash, where there is one (NULL: there is none).
-bool create_init(const Program *program, const Stdio *stdio, const Leash *leash, Init *out,
-                 Failure *failure);
+bool create_init(const Program *program, const Stdio *stdio, const Leash *leash, Init *out, Failure *failure);
 /// True when the program makes a pid namespace, with whose init all processes of the container end.
 bool makes_pid_namespace(const Program *program);
 

@@ -7,7 +7,7 @@
 #include "common.h"
 
 typedef struct {
-    int error; // errno, or EINVAL where the program itself is wrong
+    int error;  // errno, or EINVAL where the program itself is wrong
     int status; // of a shell that cannot run a command, 126 or 127; 0 where it is not the command
     char text[512];
 } Failure;

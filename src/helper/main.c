@@ -12,6 +12,7 @@ static const struct {
     const char *name;
     verb_function *run;
 } verbs[] = {
+    // clang-format off
     {"exec", verb_exec},
     {"shell", verb_shell},
     {"_snapshot-key", verb_snapshot_key},
@@ -29,6 +30,7 @@ static const struct {
     {"_probe", verb_probe},
     {"_capture", verb_capture},
     {"_events", verb_events},
+    // clang-format on
 };
 
 // Help is text about options, which Node has.

@@ -38,7 +38,7 @@ enum {
     DEFAULT_GRACE_MS = 10000,
     HANGUP_MS = 200,             // how often a terminal that nobody has open is looked at
     TERMINAL_BYTES = 128 * 1024, // more than the kernel keeps for one: drivers/tty/tty_buffer.c
-    REMOVE_MS = 5000, // how long whoever is attached and wants to remove the container has for it
+    REMOVE_MS = 5000,            // how long whoever is attached and wants to remove the container has for it
     CANNOT_START = 128,
 };
 
@@ -62,10 +62,10 @@ typedef struct {
     uint64_t started; // now_ms() of the last start
     uint64_t delay;   // the last one before a restart
     uint64_t oom_before;
-    pid_t remover;    // runs, or 0
-    bool stopped;     // by hand: no restart
-    bool kept;        // `keep`: no removal at its next end
-    bool ending;      // `end`: no more start
+    pid_t remover; // runs, or 0
+    bool stopped;  // by hand: no restart
+    bool kept;     // `keep`: no removal at its next end
+    bool ending;   // `end`: no more start
 } Monitor;
 
 static const uint64_t no_deadline = UINT64_MAX;
@@ -379,8 +379,10 @@ static void end_run(Monitor *monitor)
     bool again = should_restart(monitor);
     state->status = again ? RESTARTING : EXITED;
     // Between two runs the ports stay its own.
-    if (again) plan_restart(monitor);
-    else publish_end(&monitor->publish);
+    if (again)
+        plan_restart(monitor);
+    else
+        publish_end(&monitor->publish);
     if (state->health != NULL && !again) state->health = NULL;
     write_state(monitor);
     // Before the one who is attached is told and goes.

@@ -168,8 +168,7 @@ bool join_namespaces(const Program *program, const Namespaces *namespaces, Failu
     for (const Op *op = NULL; (op = program_next(program, OP_JOIN, op)) != NULL; fd++) {
         uint64_t type = op->fields[0].number;
         if (type == CLONE_NEWPID || type == CLONE_NEWUSER) continue;
-        if (setns(*fd, (int)type) < 0)
-            return fail_op(failure, op, errno, "%s", op->fields[1].text);
+        if (setns(*fd, (int)type) < 0) return fail_op(failure, op, errno, "%s", op->fields[1].text);
     }
     return true;
 }

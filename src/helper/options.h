@@ -8,11 +8,11 @@
 #include "common.h"
 
 typedef struct {
-    const char *lab;     // NULL: look in all labs
-    const char *workdir; // NULL: stay where the caller is
-    const char *user;    // NULL: stay who the caller is
+    const char *lab;                           // NULL: look in all labs
+    const char *workdir;                       // NULL: stay where the caller is
+    const char *user;                          // NULL: stay who the caller is
     bool interactive, tty, detach, privileged; // of `exec`
-    char **env;          // K=V words in the order given, NULL at the end
+    char **env;                                // K=V words in the order given, NULL at the end
     size_t env_count;
     const char *node;
     char **rest; // the words after NODE, NULL at the end

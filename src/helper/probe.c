@@ -198,8 +198,10 @@ static socklen_t address_length(const Address *address)
 static void ask_for_errors(const Probe *probe)
 {
     int on = 1;
-    if (probe->family == AF_INET) (void)setsockopt(probe->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
-    else (void)setsockopt(probe->fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
+    if (probe->family == AF_INET)
+        (void)setsockopt(probe->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+    else
+        (void)setsockopt(probe->fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
 }
 
 static void ask_for_replies_only(const Probe *probe)
@@ -221,7 +223,8 @@ static int open_socket(Probe *probe)
     bool v4 = probe->family == AF_INET;
     if (probe->kind == KIND_ICMP)
         probe->fd = socket(probe->family, SOCK_RAW | flags, v4 ? IPPROTO_ICMP : (int)IPPROTO_ICMPV6);
-    else probe->fd = socket(probe->family, (probe->kind == KIND_UDP ? SOCK_DGRAM : SOCK_STREAM) | flags, 0);
+    else
+        probe->fd = socket(probe->family, (probe->kind == KIND_UDP ? SOCK_DGRAM : SOCK_STREAM) | flags, 0);
     if (probe->fd < 0) return errno;
     ask_for_errors(probe);
     if (probe->kind == KIND_ICMP) ask_for_replies_only(probe);
@@ -341,7 +344,8 @@ static bool read_refusal(const Probe *probe, Refusal *out, bool *ours)
     if (length < 0) return false;
     *out = (Refusal){0};
     *ours = false;
-    for (struct cmsghdr *entry = CMSG_FIRSTHDR(&message); entry != NULL; entry = CMSG_NXTHDR(&message, entry)) {
+    for (struct cmsghdr *entry = CMSG_FIRSTHDR(&message); entry != NULL;
+         entry = CMSG_NXTHDR(&message, entry)) {
         bool v4 = entry->cmsg_level == IPPROTO_IP && entry->cmsg_type == IP_RECVERR;
         bool v6 = entry->cmsg_level == IPPROTO_IPV6 && entry->cmsg_type == IPV6_RECVERR;
         if (!v4 && !v6) continue;
@@ -493,8 +497,10 @@ static void wait_for_news(Probes *probes, Input *input)
     size_t left = 0;
     for (size_t i = 0; i < count; i++) {
         Probe *probe = &probes->items[i];
-        if (is_over(probe, polls[i].revents, now)) free_probe(probe);
-        else probes->items[left++] = *probe;
+        if (is_over(probe, polls[i].revents, now))
+            free_probe(probe);
+        else
+            probes->items[left++] = *probe;
     }
     probes->count = left;
     if (polls[count].revents != 0) read_lines(input, probes);
@@ -502,7 +508,8 @@ static void wait_for_news(Probes *probes, Input *input)
 
 int verb_probe(int argc, char **argv)
 {
-    if (argc != 1) die(EXIT_USAGE, "USAGE", "usage: nslab-helper _probe", "unknown argument %s", quoted(argv[1]));
+    if (argc != 1)
+        die(EXIT_USAGE, "USAGE", "usage: nslab-helper _probe", "unknown argument %s", quoted(argv[1]));
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;

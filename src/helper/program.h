@@ -15,15 +15,15 @@ enum { PROGRAM_VERSION = 1, PROGRAM_MAX_BYTES = 1 << 20 };
 
 enum {
     // the monitor's
-    OP_ID = 1,      // text lab, text node
-    OP_LOG = 2,     // text path, u64 bytes a file, u32 files
-    OP_RESTART = 3, // u32 policy (enum RESTART_...), u32 at most so often (0: no limit)
-    OP_STOP = 4,    // u32 signal, u32 grace in ms
-    OP_HEALTH = 5,  // list argv, u32 interval, timeout, retries, start period, start interval (ms)
-    OP_OOM = 6,     // text file with a line `oom_kill N`
-    OP_FREEZER = 7, // text directory, u32 version
-    OP_CGROUP = 8,  // text directory; flag CGROUP_FLAG_V2
-    OP_DEVICES = 9, // text cgroup2 directory, bytes of eBPF instructions
+    OP_ID = 1,       // text lab, text node
+    OP_LOG = 2,      // text path, u64 bytes a file, u32 files
+    OP_RESTART = 3,  // u32 policy (enum RESTART_...), u32 at most so often (0: no limit)
+    OP_STOP = 4,     // u32 signal, u32 grace in ms
+    OP_HEALTH = 5,   // list argv, u32 interval, timeout, retries, start period, start interval (ms)
+    OP_OOM = 6,      // text file with a line `oom_kill N`
+    OP_FREEZER = 7,  // text directory, u32 version
+    OP_CGROUP = 8,   // text directory; flag CGROUP_FLAG_V2
+    OP_DEVICES = 9,  // text cgroup2 directory, bytes of eBPF instructions
     OP_REMOVER = 14, // list argv, list env: run when the container has ended for good
     OP_PUBLISH = 15, // u32 udp, text address, u32 port, u32 count of ports, text target, u32 its first port
     // init's namespaces

@@ -6,6 +6,7 @@
 #include "relay.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -14,7 +15,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <fcntl.h>
 
 enum { AGAIN_MS = 100, REPORT_MAX = 512, NOBODY = 65534 };
 enum { UDP, ADDRESS, PORT, COUNT, TARGET, TARGET_PORT };
@@ -44,8 +44,7 @@ static bool prepare_socket(int fd, bool udp, int family)
     // Connections that are only waiting to be forgotten do not keep the port from being listened at.
     if (!udp) return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0;
     // An answer comes from the address that was asked, of which the machine has several.
-    if (family == AF_INET6)
-        return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one) == 0;
+    if (family == AF_INET6) return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one) == 0;
     return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one) == 0;
 }
 
@@ -56,7 +55,8 @@ static int open_port(bool udp, const struct sockaddr_storage *address, socklen_t
     int fd = socket(address->ss_family, type, 0);
     if (fd < 0) return -1;
     bool good = prepare_socket(fd, udp, address->ss_family) &&
-                bind(fd, (const struct sockaddr *)address, length) == 0 && (udp || listen(fd, SOMAXCONN) == 0);
+                bind(fd, (const struct sockaddr *)address, length) == 0 &&
+                (udp || listen(fd, SOMAXCONN) == 0);
     if (good) return fd;
     int error = errno;
     close(fd);
@@ -80,8 +80,8 @@ static bool open_ports(const Op *op, RelayPort *ports, size_t *count, Failure *f
         uint16_t number = (uint16_t)(op->fields[PORT].number + i);
         socklen_t length = make_address(address, number, &outside);
         port->udp = udp;
-        port->target_length =
-            make_address(op->fields[TARGET].text, (uint16_t)(op->fields[TARGET_PORT].number + i), &port->target);
+        port->target_length = make_address(op->fields[TARGET].text,
+                                           (uint16_t)(op->fields[TARGET_PORT].number + i), &port->target);
         if (length == 0 || port->target_length == 0) return fail_op(failure, op, EINVAL, "its addresses");
         port->fd = open_port(udp, &outside, length);
         if (port->fd >= 0) {

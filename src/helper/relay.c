@@ -39,10 +39,10 @@ typedef struct {
     Source source;
     Connection *connection;
     int fd;
-    int pipe[2];   // what was read here and not written to the other side yet
+    int pipe[2]; // what was read here and not written to the other side yet
     size_t piped;
-    bool ended;    // all was read
-    bool shut;     // the other side was told so
+    bool ended;     // all was read
+    bool shut;      // the other side was told so
     bool unwatched; // nothing is left to do with the descriptor
     uint32_t asked; // of epoll
 } Side;
@@ -248,7 +248,8 @@ static void accept_client(Relay *relay, Port *port)
     }
     Connection *connection = xcalloc(1, sizeof *connection);
     for (size_t i = 0; i < 2; i++) {
-        connection->sides[i] = (Side){.source = {TCP_SIDE}, .connection = connection, .fd = -1, .pipe = {-1, -1}};
+        connection->sides[i] =
+            (Side){.source = {TCP_SIDE}, .connection = connection, .fd = -1, .pipe = {-1, -1}};
     }
     connection->sides[0].fd = fd;
     if (!open_sides(relay, connection, port->port)) abort_connection(relay, connection);

@@ -107,7 +107,8 @@ static int overlay_in_one_text(const Op *op, const Field *lowers, Failure *failu
         options = xasprintf("lowerdir=%s,redirect_dir=off,metacopy=off", list);
     }
     cleanup_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    bool mounted = here >= 0 && chdir("/proc/self/fd") == 0 && mount("nslab", place, "overlay", 0, options) == 0;
+    bool mounted =
+        here >= 0 && chdir("/proc/self/fd") == 0 && mount("nslab", place, "overlay", 0, options) == 0;
     int error = errno;
     if (here >= 0 && fchdir(here) < 0 && mounted) {
         mounted = false;
@@ -200,9 +201,10 @@ static int map_layer(const Op *op, const char *path, int user, Failure *failure)
     struct mount_attr mapped = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user};
     cleanup_fd int place = open("/", O_PATH | O_CLOEXEC);
     if (call_mount_setattr(mount, 0, &mapped) < 0)
-        fail_op(failure, op, errno,
-                "%s: the kernel cannot mount this file system with the ids of a user namespace (idmapped mount)",
-                path);
+        fail_op(
+            failure, op, errno,
+            "%s: the kernel cannot mount this file system with the ids of a user namespace (idmapped mount)",
+            path);
     else if (call_move_mount(mount, place, 0) < 0)
         fail_op(failure, op, errno, "%s", path);
     else

@@ -58,9 +58,12 @@ int verb_start(int argc, char **argv)
     int count = argc - 1;
     char **paths = argv + 1;
     for (; count > 0 && paths[0][0] == '-'; count--, paths++) {
-        if (strcmp(paths[0], "--created") == 0) held = true;
-        else if (strcmp(paths[0], "--when-told") == 0) told = true;
-        else die(EXIT_USAGE, "USAGE", NULL, "unknown option %s", quoted(paths[0]));
+        if (strcmp(paths[0], "--created") == 0)
+            held = true;
+        else if (strcmp(paths[0], "--when-told") == 0)
+            told = true;
+        else
+            die(EXIT_USAGE, "USAGE", NULL, "unknown option %s", quoted(paths[0]));
     }
     if (count < 1)
         die(EXIT_USAGE, "USAGE", "usage: nslab-helper _start [--created] [--when-told] DIR...",

@@ -139,7 +139,8 @@ bool map_id(const char *map, uint32_t inside, uint32_t *outside)
 {
     while (*map != '\0') {
         unsigned first, host, count;
-        if (sscanf(map, "%u %u %u", &first, &host, &count) == 3 && inside >= first && inside - first < count) {
+        if (sscanf(map, "%u %u %u", &first, &host, &count) == 3 && inside >= first &&
+            inside - first < count) {
             *outside = host + (inside - first);
             return true;
         }
@@ -168,8 +169,7 @@ static void pin(int fd, const char *path)
 // owns, and pins both at these files.
 int verb_userns(int argc, char **argv)
 {
-    if (argc != 5)
-        die(EXIT_USAGE, "USAGE", NULL, "usage: nslab-helper _userns USERPIN NETPIN UIDMAP GIDMAP");
+    if (argc != 5) die(EXIT_USAGE, "USAGE", NULL, "usage: nslab-helper _userns USERPIN NETPIN UIDMAP GIDMAP");
     signal(SIGCHLD, SIG_DFL);
     Failure failure;
     int net = -1;

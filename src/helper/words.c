@@ -48,7 +48,8 @@ static void print_reference(char *name)
     char *tag = strrchr(name, ':');
     if (tag != NULL && strcmp(tag, ":latest") == 0) *tag = '\0';
     // A name of an image has none of those that mean something to a shell or to a terminal.
-    if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@[]-") == strlen(name))
+    if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@[]-") ==
+        strlen(name))
         puts(name);
 }
 
@@ -81,11 +82,16 @@ int verb_words(int argc, char **argv)
     const char *kind = argc > 1 ? argv[1] : "";
     const char *lab = argc > 2 ? argv[2] : NULL;
     Names names = {0};
-    if (strcmp(kind, "interfaces") == 0 && argc > 2) return print_interfaces(argv[2], argc > 3 ? argv[3] : NULL);
+    if (strcmp(kind, "interfaces") == 0 && argc > 2)
+        return print_interfaces(argv[2], argc > 3 ? argv[3] : NULL);
     if (strcmp(kind, "images") == 0) return print_images();
-    if (strcmp(kind, "labs") == 0) names = known_labs();
-    else if (strcmp(kind, "nodes") == 0) names = known_nodes(lab);
-    else if (strcmp(kind, "containers") == 0) names = known_containers(lab);
-    else die(EXIT_USAGE, "USAGE", NULL, "usage: nslab _words labs|nodes|containers|images [LAB]");
+    if (strcmp(kind, "labs") == 0)
+        names = known_labs();
+    else if (strcmp(kind, "nodes") == 0)
+        names = known_nodes(lab);
+    else if (strcmp(kind, "containers") == 0)
+        names = known_containers(lab);
+    else
+        die(EXIT_USAGE, "USAGE", NULL, "usage: nslab _words labs|nodes|containers|images [LAB]");
     return print_names(&names);
 }
