@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { patience } from '../support/emulated.ts';
 import { throwawayNetns } from '../support/netns.ts';
 import { builtNslab, mountsBelow, pinnedLab, uniqueName } from '../support/pinned-lab.ts';
+import { processors } from '../support/processors.ts';
 import { skipKernelLacks, skipUnlessRoot } from '../support/skip.ts';
 
 const LABS = '/run/nslab/labs';
@@ -41,15 +42,6 @@ async function until(what: string, condition: () => boolean): Promise<void> {
     if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
     await delay(20);
   }
-}
-
-/** The processors this process may run on. */
-function processors(): string[] {
-  const [, list = ''] = /^Cpus_allowed_list:\s*(.+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  return list.split(',').flatMap((range) => {
-    const [from = 0, to = from] = range.split('-').map(Number);
-    return Array.from({ length: to - from + 1 }, (_, i) => String(from + i));
-  });
 }
 
 /** A folder to mount on. */
@@ -313,7 +305,17 @@ kernelTest(
       using lab = pinnedLab(['a']);
       const command = `'${builtNslab()}' exec --lab ${lab.lab} a grep Cpus_allowed_list /proc/self/status; ls ${LABS}/${lab.lab}/netns/.exec`;
       const script = `taskset -cp ${used} $$ >/dev/null && ${command}`;
-      const words = ['-c', made, 'unshare', '--mount', '--propagation', 'unchanged', 'sh', '-c', script];
+      const words = [
+        '-c',
+        String(made),
+        'unshare',
+        '--mount',
+        '--propagation',
+        'unchanged',
+        'sh',
+        '-c',
+        script,
+      ];
       const output = execFileSync('taskset', words, { encoding: 'utf8' });
       const [affinity, ...pins] = output.trimEnd().split('\n');
       assert.match(affinity ?? '', new RegExp(`:\\s+${used}$`), 'the command runs where its caller asked');

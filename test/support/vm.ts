@@ -4,11 +4,11 @@
 // tests want.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { bundleTests } from './bundle.ts';
 import { root } from './nslab.ts';
 import { type FileOutcomes, readOutcomes } from './outcome-stream.ts';
+import { processors } from './processors.ts';
 import { runAll } from './schedule.ts';
 import type { Outcome, Tally } from './tally.ts';
 
@@ -31,16 +31,6 @@ const prelude = [
   'for group in $(find /sys/fs/cgroup -depth -type d); do off=$(sed "s/[a-z][a-z]*/-&/g" $group/cgroup.subtree_control) && echo "$off" > $group/cgroup.subtree_control; done',
   'exec "$@"',
 ].join(' && ');
-
-/** The processors that this process may use: proc_pid_status(5), `0-1,4`. */
-function processors(): number[] {
-  const [, list = '0'] =
-    /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  return list.split(',').flatMap((range) => {
-    const [from = 0, to = from] = range.split('-').map(Number);
-    return Array.from({ length: to - from + 1 }, (_, i) => from + i);
-  });
-}
 
 /** What a machine is started with. */
 type Place = { readonly runner: string; readonly processor: number };
