@@ -6,7 +6,7 @@ export const registryErrors = {
   REGISTRY_UNREACHABLE: {
     exit: exit.undone,
     explanation:
-      'No connection to the registry came about, or it broke and went on breaking. The message names the host and what the machine says: a name that does not resolve, a port where nobody listens, a connection that is reset. nslab does not go through a proxy: HTTPS_PROXY is not followed. What was downloaded until then is kept, and the next `pull` goes on from there.',
+      'No connection to the registry came about, or it broke and went on breaking. The message names the host and what the machine says: a name that does not resolve, a port where nobody listens, a connection that is reset. Where HTTPS_PROXY or HTTP_PROXY is set the connection is to that proxy, unless NO_PROXY has the host, and a refusal of the proxy is named as its own. What was downloaded until then is kept, and the next `pull` goes on from there.',
   },
   REGISTRY_TIMEOUT: {
     exit: exit.undone,

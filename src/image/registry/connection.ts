@@ -6,6 +6,7 @@ import { scopeOf } from './authorizer.ts';
 import { type AuthEnvironment, type Credentials, findCredentials } from './credentials.ts';
 import { Exchange } from './exchange.ts';
 import type { Endpoint, EndpointOptions } from './hosts.ts';
+import { proxiesOf } from './proxy.ts';
 import type { RetryPolicy } from './retry.ts';
 import { type TlsSources, tlsSources } from './tls.ts';
 
@@ -74,6 +75,7 @@ export function openExchange(
         ? Promise.resolve(credentials)
         : findCredentials(endpoint.name, endpoint.path, environment),
     tls,
+    proxyOf: proxiesOf(environment),
     stallMs,
     documentMs,
     signal,

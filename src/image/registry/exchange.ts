@@ -7,6 +7,7 @@ import type { Credentials } from './credentials.ts';
 import { Fault } from './fault.ts';
 import { type Endpoint, isLoopback, isSameHost, mayBePlain } from './hosts.ts';
 import { type Body, HttpClient, type HttpResponse, type Method } from './http.ts';
+import type { ProxyChoice } from './proxy.ts';
 import { statusFault } from './status.ts';
 import { contextFor, type TlsSources } from './tls.ts';
 
@@ -15,6 +16,7 @@ export type ExchangeOptions = {
   readonly scopes: readonly string[];
   readonly credentials: () => Promise<Credentials | undefined>;
   readonly tls: TlsSources;
+  readonly proxyOf: ProxyChoice;
   readonly stallMs: number;
   readonly documentMs: number;
   readonly signal: AbortSignal;
@@ -53,10 +55,10 @@ export class Exchange {
   #spoken = false;
 
   constructor(options: ExchangeOptions) {
-    const { endpoint, scopes, credentials, documentMs } = options;
+    const { endpoint, scopes, credentials, documentMs, stallMs, proxyOf } = options;
     this.endpoint = endpoint;
     this.#options = options;
-    this.#http = new HttpClient({ stallMs: options.stallMs, tlsOf: (host) => this.#tlsOf(host) });
+    this.#http = new HttpClient({ stallMs, proxyOf, tlsOf: (host) => this.#tlsOf(host) });
     this.#authorizer = new Authorizer({ endpoint, http: this.#http, scopes, credentials, documentMs });
   }
 

@@ -45,6 +45,11 @@ export class Fault extends Error {
   }
 }
 
+/** The end of a connection on which nothing came for so long. */
+export function stalled(ms: number): Fault {
+  return new Fault('stalled', `not a byte for ${ms / 1000} s`, { transient: true });
+}
+
 const certificateCodes =
   /^(CERT_|CRL_|UNABLE_TO_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH|ERROR_IN_CERT)/;
 
@@ -163,11 +168,5 @@ function hintOf({ kind, status }: Fault): string | undefined {
   if (kind === 'certificate') return 'name the certificate of its authority with --ca FILE';
   if (kind === 'notTls') return '--insecure speaks plain HTTP to it';
   if (status === 401) return 'nslab login keeps a name and a password for it';
-  if (kind === 'unreachable' && proxyIsSet())
-    return 'HTTPS_PROXY is set, and nslab does not go through a proxy';
   return undefined;
-}
-
-function proxyIsSet(): boolean {
-  return ['HTTPS_PROXY', 'https_proxy'].some((name) => (process.env[name] ?? '') !== '');
 }

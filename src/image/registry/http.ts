@@ -4,13 +4,16 @@
 
 import {
   type ClientRequest,
+  type ClientRequestArgs,
   Agent as HttpAgent,
   request as httpRequest,
   type IncomingMessage,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { SecureContext } from 'node:tls';
-import { Fault, faultOf } from './fault.ts';
+import { Fault, faultOf, stalled } from './fault.ts';
+import type { HttpProxy, ProxyChoice } from './proxy.ts';
+import type { HostTls } from './tls.ts';
+import { addressOf, proxyFault, TunnelAgent, wantsPassword } from './tunnel.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -39,12 +42,10 @@ export type HttpResponse = {
   readonly discard: () => void;
 };
 
-/** How a host's certificate is judged. */
-export type HostTls = { readonly context: SecureContext | undefined; readonly verify: boolean };
-
 export type HttpOptions = {
   readonly stallMs: number;
   readonly tlsOf: (host: string) => HostTls;
+  readonly proxyOf: ProxyChoice;
 };
 
 /** More than this of an answer that nobody wants is not read for the sake of the connection. */
@@ -63,18 +64,32 @@ export class HttpClient {
   async request(wanted: HttpRequest): Promise<HttpResponse> {
     const { stallMs } = this.#options;
     if (wanted.signal.aborted) throw new Fault('aborted', 'interrupted');
-    const message = this.#open(wanted);
+    const proxy = this.#options.proxyOf(wanted.url);
+    const message = this.#open(wanted, proxy);
+    // A tunnel says itself what happened between us and the proxy.
+    const spokenTo = wanted.url.protocol === 'http:' ? proxy : undefined;
+    // Beside destroying the request, because one that has no connection yet tells nobody that it was destroyed.
+    let giveUp: (fault: Fault) => void = () => undefined;
+    const givenUp = new Promise<never>((_resolve, reject) => {
+      giveUp = (fault) => {
+        message.destroy(fault);
+        reject(fault);
+      };
+    });
+    givenUp.catch(() => undefined);
     // Not Node's option `signal`: the agent hands it on to the socket, which the next request would share.
-    const abort = (): void => void message.destroy();
+    const abort = (): void => giveUp(new Fault('aborted', 'interrupted'));
     wanted.signal.addEventListener('abort', abort, { once: true });
     message.once('close', () => wanted.signal.removeEventListener('abort', abort));
-    const watch = new Watch(stallMs, () => message.destroy(stalled(stallMs)));
+    const watch = new Watch(stallMs, () => giveUp(stalled(stallMs)));
     try {
-      const response = await answerTo(message, wanted.body, watch);
+      const response = await Promise.race([answerTo(message, wanted.body, watch), givenUp]);
+      if (spokenTo !== undefined && response.statusCode === 407) throw wantsPassword(spokenTo);
       return responseOf(response, { stallMs, signal: wanted.signal });
     } catch (error) {
       message.destroy();
-      throw wanted.signal.aborted ? new Fault('aborted', 'interrupted') : faultOf(error);
+      if (wanted.signal.aborted) throw new Fault('aborted', 'interrupted');
+      throw spokenTo === undefined ? faultOf(error) : proxyFault(error, spokenTo);
     } finally {
       watch.stop();
     }
@@ -86,7 +101,7 @@ export class HttpClient {
     for (const agent of this.#secure.values()) agent.destroy();
   }
 
-  #open({ method, url, headers = {}, body }: HttpRequest): ClientRequest {
+  #open({ method, url, headers = {}, body }: HttpRequest, proxy: HttpProxy | undefined): ClientRequest {
     const secure = url.protocol === 'https:';
     const options = {
       method,
@@ -102,28 +117,50 @@ export class HttpClient {
         host: url.host,
       },
     };
-    return secure
-      ? httpsRequest({ ...options, agent: this.#agentFor(url.host) })
-      : httpRequest({ ...options, agent: this.#plain });
+    if (secure) return httpsRequest({ ...options, agent: this.#agentFor(url.host, proxy) });
+    if (proxy === undefined) return httpRequest({ ...options, agent: this.#plain });
+    return this.#askProxy(options, url, proxy);
   }
 
-  #agentFor(host: string): HttpsAgent {
+  /** Plain HTTP is asked of the proxy itself, by the whole address (RFC 9112, section 3.2.2). */
+  #askProxy(
+    options: ClientRequestArgs & { readonly headers: object },
+    url: URL,
+    proxy: HttpProxy,
+  ): ClientRequest {
+    const { authorization } = proxy;
+    const proxied = {
+      ...options,
+      ...addressOf(proxy),
+      path: `${url.origin}${options.path}`,
+      headers: {
+        ...options.headers,
+        ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+      },
+    };
+    return proxy.protocol === 'https:'
+      ? httpsRequest({ ...proxied, agent: this.#agentFor(`${proxy.hostname}:${proxy.port}`, undefined) })
+      : httpRequest({ ...proxied, agent: this.#plain });
+  }
+
+  #agentFor(host: string, proxy: HttpProxy | undefined): HttpsAgent {
     const known = this.#secure.get(host);
     if (known !== undefined) return known;
-    const { context, verify } = this.#options.tlsOf(host);
-    const agent = new HttpsAgent({
+    const { stallMs, tlsOf } = this.#options;
+    const { context, verify } = tlsOf(host);
+    const options = {
       keepAlive: true,
       maxSockets: 16,
       rejectUnauthorized: verify,
       ...(context === undefined ? {} : { secureContext: context }),
-    });
+    };
+    const agent =
+      proxy === undefined
+        ? new HttpsAgent(options)
+        : new TunnelAgent({ ...options, proxy, proxyTls: tlsOf(`${proxy.hostname}:${proxy.port}`), stallMs });
     this.#secure.set(host, agent);
     return agent;
   }
-}
-
-function stalled(ms: number): Fault {
-  return new Fault('stalled', `not a byte for ${ms / 1000} s`, { transient: true });
 }
 
 /** Calls back when nothing has happened for so long. */

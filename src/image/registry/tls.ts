@@ -14,6 +14,9 @@ const systemBundles = [
   '/etc/ssl/ca-bundle.pem',
 ];
 
+/** How a host's certificate is judged. */
+export type HostTls = { readonly context: SecureContext | undefined; readonly verify: boolean };
+
 export type TlsSources = {
   /** Folders that have one folder a host. */
   readonly folders: readonly string[];

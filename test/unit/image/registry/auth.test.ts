@@ -232,7 +232,11 @@ test('several scopes are asked for one by one, and a token is renewed only by wh
     response.end('{"token":"t"}');
     return true;
   };
-  const http = new HttpClient({ stallMs: 1000, tlsOf: () => ({ context: undefined, verify: true }) });
+  const http = new HttpClient({
+    stallMs: 1000,
+    tlsOf: () => ({ context: undefined, verify: true }),
+    proxyOf: () => undefined,
+  });
   const authorizer = new Authorizer({
     endpoint: upstreamOf({ host: '127.0.0.1:1', path: 'a' }, { settings: {} }),
     http,
