@@ -4,6 +4,7 @@
 import { ipFamily, parseIpAddress, subnetOf } from '../base/ip.ts';
 import type { IfName, LabName, NetnsName, NodeName } from '../base/names.ts';
 import { isFallback } from '../live/automatic.ts';
+import type { Forwards } from '../live/details.ts';
 import type { LiveDevice, LiveEnd } from '../live/netns.ts';
 import { ownsNetns } from '../model/container.ts';
 import { containerSysctls } from '../model/container-options.ts';
@@ -149,10 +150,7 @@ class Snapshotter {
     const spot = { source, notes: this.notes, interfaces, isHost: false };
     const filters = this.filters(source, interfaces);
     const container = withoutNetwork(record?.container, interfaces);
-    const forwards = {
-      4: live.sysctls['net.ipv4.ip_forward'] === '1',
-      6: live.sysctls['net.ipv6.conf.all.forwarding'] === '1',
-    };
+    const forwards = this.forwards(source, interfaces, filters);
     const defaults = {
       ...this.input.defaults(forwards),
       ...(container === undefined ? {} : containerSysctls),
@@ -191,6 +189,20 @@ class Snapshotter {
       ...(container === undefined ? {} : { container }),
       path: '',
     };
+  }
+
+  /**
+   * Whether it forwards. Where the machine does, each new namespace does so as well (devconf_inherit_init_net in
+   * Documentation/admin-guide/sysctl/net.rst), and that is told only of what has somewhere to forward to.
+   */
+  private forwards({ live }: Source, interfaces: readonly Interface[], filters: Filters): Forwards {
+    const addressed = interfaces.filter(
+      ({ type, addresses }) => type !== 'loopback' && addresses.length > 0,
+    ).length;
+    const isRouter = addressed > 1 || filters.nat.length > 0 || filters.firewall?.forward !== undefined;
+    const fresh = this.input.defaults({ 4: false, 6: false });
+    const tells = (key: string) => live.sysctls[key] === '1' && (isRouter || fresh[key] !== '1');
+    return { 4: tells(forwardKeys[4]), 6: tells(forwardKeys[6]) };
   }
 
   /** The machine, where a wire or a device of it belongs to the others. */
