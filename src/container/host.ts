@@ -66,6 +66,8 @@ export type LowerFacts = {
   readonly cgroup: CgroupFacts;
   /** Where the container has a filter: flags of seccomp(2), and struct sock_filter[]. */
   readonly seccomp?: { readonly flags: number; readonly filter: Uint8Array };
+  /** Where it publishes ports: transactions of nf_tables that fill and empty their chains. */
+  readonly publish?: { readonly fill: Uint8Array; readonly empty: Uint8Array };
 };
 
 /** What this process may hand on. */

@@ -23,7 +23,7 @@ export type LoweredSpec = {
 export function lowerSpec(spec: RuntimeSpec, facts: LowerFacts): LoweredSpec {
   const { ops: process, warnings } = lowerProcess(spec, facts);
   const program: ProgramOp[] = [
-    ...lowerMonitor(spec, facts.cgroup),
+    ...lowerMonitor(spec, facts),
     ...lowerNamespaces(spec),
     ...lowerMaps(spec),
     ...lowerRootfs(spec, facts.cgroup),
@@ -36,7 +36,7 @@ export function lowerSpec(spec: RuntimeSpec, facts: LowerFacts): LoweredSpec {
   return { program: encodeProgram(program), exec: encodeProgram(exec), warnings };
 }
 
-function lowerMonitor({ nslab }: RuntimeSpec, cgroup: CgroupFacts): ProgramOp[] {
+function lowerMonitor({ nslab }: RuntimeSpec, { cgroup, publish }: LowerFacts): ProgramOp[] {
   const { log, restart, stop, health, remover } = nslab;
   return [
     { op: 'ID', lab: nslab.lab, node: nslab.node },
@@ -59,6 +59,7 @@ function lowerMonitor({ nslab }: RuntimeSpec, cgroup: CgroupFacts): ProgramOp[] 
     ...(nslab.ports ?? []).map(({ proto, ...port }): ProgramOp => {
       return { op: 'PUBLISH', udp: proto === 'udp' ? 1 : 0, ...port };
     }),
+    ...(publish === undefined ? [] : [{ op: 'PUBLISH_RULES', ...publish } as const]),
     ...(cgroup.oom === undefined ? [] : [{ op: 'OOM', file: cgroup.oom } as const]),
     ...(cgroup.freezer === undefined ? [] : [{ op: 'FREEZER', ...cgroup.freezer } as const]),
     ...lowerJoin(cgroup),

@@ -35,6 +35,7 @@ export const programOps = {
     code: 15,
     fields: { udp: 'u32', address: 'text', port: 'u32', count: 'u32', target: 'text', targetPort: 'u32' },
   },
+  PUBLISH_RULES: { code: 16, fields: { fill: 'bytes', empty: 'bytes' } },
   // Init's namespaces.
   NAMESPACES: { code: 10, fields: { types: 'u32' } },
   JOIN: { code: 11, fields: { type: 'u32', path: 'text' } },

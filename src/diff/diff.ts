@@ -1,7 +1,7 @@
 // A lab against the kernel: everything in which the two differ. The ops of the plan say what nslab would set besides what the file
 // says. Pure: what the kernel has comes as data, so that any two can be compared.
 
-import type { IfName } from '../base/names.ts';
+import type { IfName, NodeName } from '../base/names.ts';
 import type { LiveNetns } from '../live/netns.ts';
 import { ownsNetns } from '../model/container.ts';
 import type { Qdisc } from '../model/impairment.ts';
@@ -53,6 +53,9 @@ export function diffLab({ lab, ops, opsBefore = [], live }: DiffRequest): Differ
       op.kind === 'setQdisc' && op.qdisc !== null ? [[deviceKey(op.place, op.ifname), op.qdisc]] : [],
     ),
   );
+  const ended = [...live.containers]
+    .filter(([, { status }]) => status === 'exited' || status === 'dead')
+    .map(([name]) => name);
   const told = [
     ...extra.map((node) => droppedNode(node, { state: 'extra', text: 'is too much' }, live)),
     ...anew.map((node) => {
@@ -65,7 +68,7 @@ export function diffLab({ lab, ops, opsBefore = [], live }: DiffRequest): Differ
       const netns = byPlace.get(node.place);
       return netns === undefined
         ? []
-        : nodeDifferences({ lab, node, netns, before: before.get(node.place), gone, qdiscs });
+        : nodeDifferences({ lab, node, netns, before: before.get(node.place), gone, qdiscs, ended });
     }),
     ...sysctlDifferences({ ops, opsBefore, live, nodes, gone, fresh, dropped }),
     ...containerDifferences({ ops, opsBefore, live, nodes: lab.nodes, fresh }),
@@ -147,9 +150,11 @@ type NodeView = {
   readonly gone: ReadonlySet<string>;
   /** By {@link deviceKey}. */
   readonly qdiscs: ReadonlyMap<string, Qdisc>;
+  /** Containers that do not run. */
+  readonly ended: readonly NodeName[];
 };
 
-function nodeDifferences({ lab, node, netns, before, gone, qdiscs }: NodeView): Difference[] {
+function nodeDifferences({ lab, node, netns, before, gone, qdiscs, ended }: NodeView): Difference[] {
   const { place } = node;
   const found = new Map(netns.devices.map((device) => [device.ifname, device]));
   const group = labGroup(lab.name);
@@ -174,7 +179,7 @@ function nodeDifferences({ lab, node, netns, before, gone, qdiscs }: NodeView): 
     ...routeDifferences(view),
     ...ruleDifferences(view),
     ...neighbourDifferences(view),
-    ...tableDifferences(node, netns, lab.name),
+    ...tableDifferences(node, netns, { lab: lab.name, ended }),
   ];
 }
 

@@ -1,22 +1,29 @@
 // NAT and firewall of a node against nf_tables. The lab's own table is compared rule by rule; where somebody made the rules by hand,
 // under names of his own, chains at the same hook are taken together and only what they do counts. Pure.
 
-import type { LabName } from '../base/names.ts';
+import type { LabName, NodeName } from '../base/names.ts';
 import type { LiveNetns } from '../live/netns.ts';
 import type { Node } from '../model/lab.ts';
 import { type ChainForm, formOf, type RuleForm, type TableForm } from '../nfnl/read.ts';
 import type { NftTable } from '../nfnl/ruleset.ts';
 import { printRule } from '../nfnl/text.ts';
-import { nodeTable } from '../plan/filter.ts';
+import { nodeTable, publishedChainNames } from '../plan/filter.ts';
 import { tableName } from '../plan/mark.ts';
 import type { Difference, Mend } from './difference.ts';
 import { entryKey } from './step-key.ts';
 
-export function tableDifferences(node: Node, live: LiveNetns, lab: LabName): Difference[] {
+/** `ended` are containers that are there and do not run. */
+export function tableDifferences(
+  node: Node,
+  live: LiveNetns,
+  { lab, ended }: { readonly lab: LabName; readonly ended: readonly NodeName[] },
+): Difference[] {
   const { place } = node;
   const own = tableName(lab, place);
-  const wanted = nodeTable(node, own);
   const found = live.tables.find(({ family, name }) => family === 'inet' && name === own);
+  const resting = new Set(place === null ? ended.flatMap(publishedChainNames) : []);
+  const isEmpty = (chain: string) => found?.chains.find(({ name }) => name === chain)?.rules.length === 0;
+  const wanted = nodeTable(node, own, (chain) => resting.has(chain) && isEmpty(chain));
   const foreign = live.tables.filter((table) => table !== found && doesSomething(table));
   const mend: Mend = { make: [entryKey('table', place, [])] };
   if (wanted === undefined) {

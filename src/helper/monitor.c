@@ -171,7 +171,7 @@ static bool make_container(Monitor *monitor, Failure *failure)
     if (made) made = create_init(monitor->program, &stdio, &monitor->leash, &monitor->init, failure);
     close_stdio(&stdio);
     if (!made) {
-        publish_end(&monitor->publish);
+        publish_end(&monitor->publish, monitor->program);
         close_ends(monitor);
         return false;
     }
@@ -382,7 +382,7 @@ static void end_run(Monitor *monitor)
     if (again)
         plan_restart(monitor);
     else
-        publish_end(&monitor->publish);
+        publish_end(&monitor->publish, monitor->program);
     if (state->health != NULL && !again) state->health = NULL;
     write_state(monitor);
     // Before the one who is attached is told and goes.
@@ -462,7 +462,7 @@ static void request_start(Monitor *monitor, Client *client)
     Failure failure;
     if (make_container(monitor, &failure)) return let_run(monitor);
     // The state stays as it was, but for the reason.
-    publish_end(&monitor->publish);
+    publish_end(&monitor->publish, monitor->program);
     set_error(monitor, failure.text);
     monitor->state.status = EXITED;
     write_state(monitor);
@@ -473,7 +473,7 @@ static void stop_restarting(Monitor *monitor)
 {
     monitor->restart_at = 0;
     monitor->state.status = EXITED;
-    publish_end(&monitor->publish);
+    publish_end(&monitor->publish, monitor->program);
     write_state(monitor);
     plan_removal(monitor);
     tell_exit(monitor);
@@ -882,7 +882,7 @@ static void open_monitor(Monitor *monitor, int report)
 
 static void end_monitor(Monitor *monitor)
 {
-    publish_end(&monitor->publish);
+    publish_end(&monitor->publish, monitor->program);
     if (monitor->state.status != EXITED) {
         monitor->state.status = EXITED;
         write_state(monitor);

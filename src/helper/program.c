@@ -32,6 +32,7 @@ static const Shape shapes[] = {
     {OP_DEVICES, 0, "DEVICES", "sb", false},
     {OP_REMOVER, 0, "REMOVER", "ll", false},
     {OP_PUBLISH, 0, "PUBLISH", "usuusu", true},
+    {OP_PUBLISH_RULES, 0, "PUBLISH_RULES", "bb", false},
     {OP_NAMESPACES, 0, "NAMESPACES", "u", false},
     {OP_JOIN, 0, "JOIN", "us", true},
     {OP_ID_MAP, 0, "ID_MAP", "ss", false},

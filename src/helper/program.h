@@ -26,6 +26,7 @@ enum {
     OP_DEVICES = 9,  // text cgroup2 directory, bytes of eBPF instructions
     OP_REMOVER = 14, // list argv, list env: run when the container has ended for good
     OP_PUBLISH = 15, // u32 udp, text address, u32 port, u32 count of ports, text target, u32 its first port
+    OP_PUBLISH_RULES = 16, // bytes and bytes: transactions of nf_tables that fill and empty the ports' chains
     // init's namespaces
     OP_NAMESPACES = 10,   // u32 CLONE_NEW*
     OP_JOIN = 11,         // u32 CLONE_NEW*, text path

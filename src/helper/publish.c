@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
@@ -145,6 +146,31 @@ _Noreturn static void serve(const Program *program, int report, pid_t monitor)
     relay(ports, count);
 }
 
+// Should: send a transaction to nf_tables; 0 or the errno of the first refusal. The kernel handles it inside
+// send(2), and answers only what it refuses.
+static int send_rules(const Field *transaction)
+{
+    cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+    if (fd < 0 || TEMP_FAILURE_RETRY(send(fd, transaction->data, transaction->count, 0)) < 0) return errno;
+    // A refusal repeats what was refused; its head is enough.
+    struct {
+        struct nlmsghdr header;
+        struct nlmsgerr error;
+    } answer;
+    while (TEMP_FAILURE_RETRY(recv(fd, &answer, sizeof answer, 0)) >= (ssize_t)sizeof answer) {
+        if (answer.header.nlmsg_type == NLMSG_ERROR && answer.error.error != 0) return -answer.error.error;
+    }
+    return 0;
+}
+
+// A table that somebody has deleted leads nowhere, and what listens is there all the same.
+static bool set_rules(const Program *program, bool fill, Failure *failure)
+{
+    const Op *op = program == NULL ? NULL : program_find(program, OP_PUBLISH_RULES);
+    int error = op == NULL ? 0 : send_rules(&op->fields[fill ? 0 : 1]);
+    return error == 0 || error == ENOENT || fail_op(failure, op, error, "rules of nf_tables");
+}
+
 bool publish_begin(Publish *publish, const Program *program, Failure *failure)
 {
     int ends[2];
@@ -160,8 +186,10 @@ bool publish_begin(Publish *publish, const Program *program, Failure *failure)
     close(ends[0]);
     if (pid < 0) return fail(failure, error, "start the process that publishes ports");
     publish->pid = pid;
-    if (length == 2 && strcmp(text, "ok") == 0) return true;
-    publish_end(publish);
+    bool listens = length == 2 && strcmp(text, "ok") == 0;
+    if (listens && set_rules(program, true, failure)) return true;
+    publish_end(publish, program);
+    if (listens) return false;
     return fail(failure, 0, "%s", length <= 0 ? "the process that publishes ports died" : text);
 }
 
@@ -171,9 +199,11 @@ void publish_ended(Publish *publish)
     publish->next = now_ms() + AGAIN_MS;
 }
 
-void publish_end(Publish *publish)
+void publish_end(Publish *publish, const Program *program)
 {
+    Failure failure;
     publish->next = 0;
+    (void)set_rules(program, false, &failure);
     if (publish->pid <= 0) return;
     kill(publish->pid, SIGKILL);
     (void)TEMP_FAILURE_RETRY(waitpid(publish->pid, NULL, 0));

@@ -25,6 +25,8 @@ import { defaultProfile } from '../container/seccomp/default-profile.ts';
 import { parseSeccompProfile, type SeccompProfile } from '../container/seccomp/profile.ts';
 import { prepareVolume } from '../container/volumes.ts';
 import { type IdMap, mapId } from '../model/userns.ts';
+import { batchBytes, chainsBatch } from '../nfnl/batch.ts';
+import type { NftTable } from '../nfnl/ruleset.ts';
 import {
   CONTAINERS_VAR,
   containerDir,
@@ -85,6 +87,7 @@ export class ContainerMaker {
       accounts: this.#accountsOf(spec.nslab.overlay.lowers),
       cgroup: cgroup.facts,
       ...(seccomp === undefined ? {} : { seccomp }),
+      ...(op.published === undefined ? {} : { publish: publishOf(op.published) }),
     });
     const run = this.folder(node);
     writeFileSync(join(run, 'program'), program, { mode: 0o600 });
@@ -198,6 +201,11 @@ function withRemover(spec: RuntimeSpec, lab: LabName, { remove }: StartContainer
     env: [`PATH=${dirname(process.execPath)}:${DEFAULT_PATH}`],
   };
   return { ...spec, nslab: { ...spec.nslab, remover } };
+}
+
+function publishOf(table: NftTable): NonNullable<LowerFacts['publish']> {
+  const bytes = (fill: boolean) => batchBytes(chainsBatch(table, { fill }));
+  return { fill: bytes(true), empty: bytes(false) };
 }
 
 function nodeOf({ node, place, container, image, sysctls, ports }: StartContainer): ContainerNode {

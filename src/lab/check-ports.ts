@@ -2,10 +2,13 @@
 // the lock that all labs share, so that of two labs that come at once one is told.
 
 import { prefixesOverlap } from '../base/ip.ts';
+import { readState } from '../kernel/container-state.ts';
 import type { Kernel, PortRefusal } from '../kernel/port.ts';
 import type { Lab } from '../model/lab.ts';
 import { bracketed, type PublishedPort, portCount, portsMeet } from '../model/network.ts';
 import type { HostProblem } from '../plan/check-host.ts';
+import { containerDir } from '../state/paths.ts';
+import { hasLeftPorts } from './containers.ts';
 import { hostOf, networkSubnets } from './machine.ts';
 
 /** True where others may have what the lab wants. */
@@ -45,7 +48,10 @@ type Around = { readonly others: readonly Lab[]; readonly kernel: Kernel; readon
 function checkPort(port: PublishedPort, { others, kernel, own }: Around): HostProblem | undefined {
   const { proto, address, path } = port;
   for (const other of others) {
-    const rival = hostOf(other)?.ports?.find((one) => portsMeet(one, port));
+    // One that has ended will be told when it starts again.
+    const rival = hostOf(other)?.ports?.find(
+      (one) => portsMeet(one, port) && !hasLeftPorts(readState(containerDir(other.name, one.node))),
+    );
     if (rival === undefined) continue;
     const number = Math.max(rival.port.from, port.port.from);
     return taken({ ...port, number }, `container ${rival.node} of lab ${other.name} publishes it`);

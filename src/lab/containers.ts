@@ -67,13 +67,18 @@ export function stateOf(container: Container): ContainerState | undefined {
   return readState(container.folder);
 }
 
+/** True when others may have its ports, until it starts again. Not of one that is only about to start, nor of one whose monitor died. */
+export function hasLeftPorts(state: ContainerState | undefined): boolean {
+  return state?.status === 'exited';
+}
+
 export type ContainerRow = {
   readonly node: NodeName;
   readonly lab: LabName;
   readonly status: ContainerStatus | 'missing';
   readonly state: ContainerState | null;
   readonly addresses: readonly string[];
-  /** `0.0.0.0:8080->80/tcp`. */
+  /** `0.0.0.0:8080->80/tcp`; none of a container that has ended. */
   readonly ports: readonly string[];
   readonly rootfs: string;
 };
@@ -89,7 +94,7 @@ export function containerRows(lab?: string): ContainerRow[] {
       status: state?.status ?? 'missing',
       state: state ?? null,
       addresses: model.interfaces.flatMap((iface) => iface.addresses.map(({ ip }) => ip)),
-      ports: portLines(ports),
+      ports: hasLeftPorts(state) ? [] : portLines(ports),
       rootfs: model.container?.image ?? model.container?.rootfs ?? '',
     };
   });

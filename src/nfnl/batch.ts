@@ -3,7 +3,7 @@
 // linux/netfilter/nfnetlink.h; net/netfilter/nfnetlink.c nfnetlink_rcv_batch(); nf_tables_api.c.
 
 import {
-  type MessageWriter,
+  MessageWriter,
   NLM_F_APPEND,
   NLM_F_CREATE,
   NLM_F_EXCL,
@@ -40,6 +40,7 @@ export const NFT_MSG = {
   getChain: 4,
   newRule: 6,
   getRule: 7,
+  delRule: 8,
   newSet: 9,
   getSet: 10,
   newSetElem: 12,
@@ -110,6 +111,30 @@ export function tableBatch(table: NftTable, onExisting: 'refuse' | 'replace'): B
   for (const chain of table.chains) batch.add({ kind: 'chain', chain: chain.name }, newChain(table, chain));
   for (const chain of table.chains) batch.addRules(table, chain);
   return batch.close();
+}
+
+/** A transaction that takes all rules out of the chains of the table, and with `fill` puts those of the table there. */
+export function chainsBatch(table: NftTable, { fill }: { readonly fill: boolean }): Batch {
+  const batch = new BatchBuilder(table.family);
+  for (const { name } of table.chains) batch.add({ kind: 'chain', chain: name }, flush(table, name));
+  if (fill) for (const chain of table.chains) batch.addRules(table, chain);
+  return batch.close();
+}
+
+/** The bytes of a transaction, for whoever sends it later. */
+export function batchBytes({ requests }: Batch): Buffer {
+  const writer = new MessageWriter(1024);
+  for (const [index, request] of requests.entries())
+    writer.message(request, (request.flags ?? 0) | NLM_F_REQUEST, index + 1);
+  return writer.take();
+}
+
+/** nf_tables_delrule() takes all rules of a chain where it is given no handle. */
+function flush({ family, name }: NftTable, chain: string): Request {
+  return nftRequest(NFT_MSG.delRule, { family: familyNumbers[family] }, (writer) => {
+    writer.attrString(NFTA_RULE.table, name);
+    writer.attrString(NFTA_RULE.chain, chain);
+  });
 }
 
 function newTable(family: NftFamily, name: string, flags: number): Request {

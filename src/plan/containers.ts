@@ -10,6 +10,8 @@ import {
   ownsNetns,
 } from '../model/container.ts';
 import type { Lab, Node, Place } from '../model/lab.ts';
+import { publishedChains } from './filter.ts';
+import { tableName } from './mark.ts';
 import type { Op } from './op.ts';
 
 type Contained = Node & { readonly container: ContainerSpec };
@@ -29,6 +31,7 @@ export function planContainers(lab: Lab, ops: Op[]): void {
       const ports = published
         .filter((port) => port.node === node.name)
         .map(({ path: _path, ...port }) => port);
+      const chains = publishedChains(ports);
       ops.push({
         kind: 'startContainer',
         node: node.name,
@@ -37,6 +40,9 @@ export function planContainers(lab: Lab, ops: Op[]): void {
         ...(view === undefined ? {} : { view }),
         ...(node.sysctls.length === 0 ? {} : { sysctls: node.sysctls }),
         ...(ports.length === 0 ? {} : { ports }),
+        ...(chains.length === 0
+          ? {}
+          : { published: { family: 'inet', name: tableName(lab.name, null), chains } as const }),
       });
     }
   }

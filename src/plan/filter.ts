@@ -1,6 +1,7 @@
 // A node's NAT and firewall as one nft table: the chains that are needed and no other. The words of a rule are nfnl's.
 
 import { type IpAddress, type IpPrefix, ipFamily } from '../base/ip.ts';
+import type { NodeName } from '../base/names.ts';
 import type { Firewall, FirewallChain, FirewallRule, NatRule, PortRange } from '../model/filter.ts';
 import type { Node } from '../model/lab.ts';
 import {
@@ -21,28 +22,64 @@ import {
   nftPriority,
 } from '../nfnl/ruleset.ts';
 
-/** The table of a node, or undefined when the file asks for none. */
-export function nodeTable(node: Node, name: string): NftTable | undefined {
-  const chains = [...natChains(node), ...firewallChains(node.firewall), ...networkChains(node.networks)];
+/**
+ * The table of a node, or undefined when the file asks for none. `rests` tells which chains of published ports are empty because
+ * nobody serves them.
+ */
+export function nodeTable(
+  node: Node,
+  name: string,
+  rests: (chain: string) => boolean = () => false,
+): NftTable | undefined {
+  const published = publishedChains(node.ports).map((chain) =>
+    rests(chain.name) ? { ...chain, rules: [] } : chain,
+  );
+  const chains = [
+    ...natChains(node, published),
+    ...firewallChains(node.firewall),
+    ...networkChains(node.networks),
+  ];
   return chains.length === 0 ? undefined : { family: 'inet', name, chains };
 }
 
-function natChains({ nat, networks = [], ports = [] }: Node): NftChain[] {
+function natChains({ nat, networks = [], ports = [] }: Node, published: readonly NftChain[]): NftChain[] {
   const before: NftRule[] = [];
   const after: NftRule[] = [];
   for (const rule of nat) {
     if (rule.kind === 'dnat') before.push(dnat(rule));
     else after.push(rule.kind === 'snat' ? snat(rule) : masquerade(rule));
   }
-  const published = ports.flatMap(publishedRules);
-  before.push(...published);
   after.push(...hairpinRules(ports), ...networks.flatMap(outsideRules));
   return [
     ...(before.length > 0 ? [dnatChain('prerouting', before)] : []),
-    // What the machine itself sends meets no prerouting.
-    ...(published.length > 0 ? [dnatChain('output', published)] : []),
+    ...published,
     ...(after.length > 0 ? [snatChain(after)] : []),
   ];
+}
+
+/**
+ * Published ports, in chains of their own for each container: its monitor empties them when it has ended and fills them when it
+ * starts again (helper/publish.c), so that a port is somebody else's meanwhile.
+ */
+export function publishedChains(ports: readonly Omit<PublishedPort, 'path'>[] = []): NftChain[] {
+  const nodes = new Set(ports.map(({ node }) => node));
+  return [...nodes].flatMap((node) => {
+    const rules = ports.filter((port) => port.node === node).flatMap(publishedRules);
+    if (rules.length === 0) return [];
+    // What the machine itself sends meets no prerouting.
+    return publishedHooks.map((hook) => ({ ...dnatChain(hook, rules), name: publishedChain(hook, node) }));
+  });
+}
+
+const publishedHooks = ['prerouting', 'output'] as const;
+
+function publishedChain(hook: (typeof publishedHooks)[number], node: NodeName): string {
+  return `${hook}-${node}`;
+}
+
+/** The names of the chains that a container may have. */
+export function publishedChainNames(node: NodeName): string[] {
+  return publishedHooks.map((hook) => publishedChain(hook, node));
 }
 
 const loopback = { 4: '127.0.0.0/8' as IpPrefix, 6: '::1' as IpAddress } as const;
@@ -52,7 +89,7 @@ const protocols = { 4: 'ip', 6: 'ip6' } as const;
  * A published port, for packets to any address of the machine or to the one that was named. Packets to a loopback address cannot
  * be sent out again (route_localnet is off), nor can one family become the other: for those somebody listens (helper/publish.c).
  */
-function publishedRules({ proto, address, port, to }: PublishedPort): NftRule[] {
+function publishedRules({ proto, address, port, to }: Omit<PublishedPort, 'path'>): NftRule[] {
   const family = ipFamily(address);
   if (isLoopbackAddress(address) || family !== ipFamily(to.address)) return [];
   const protocol = protocols[family];

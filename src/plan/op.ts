@@ -131,6 +131,8 @@ export type Op =
       readonly sysctls?: readonly Sysctl[];
       /** Ports of the machine that its monitor listens at, for those whom no nft rule can serve. */
       readonly ports?: readonly Omit<PublishedPort, 'path'>[];
+      /** Of the lab's own table of the machine, the chains that lead to `ports` while the container is there. */
+      readonly published?: NftTable;
       /** Made, and not started yet. */
       readonly hold?: true;
       /** Removed when it has ended, with its lab. */

@@ -53,7 +53,9 @@ export type Filters = Pick<Node, 'nat' | 'firewall' | 'networks' | 'ports'> & {
 export function filtersOf(spot: FilterSpot): Filters {
   const { tables, ownTable, record } = spot;
   const own = tables.find(({ family, name }) => family === 'inet' && name === ownTable);
-  const said = record === undefined ? undefined : nodeTable(record, ownTable);
+  // Those of published ports are empty while their container does not run.
+  const isEmpty = (chain: string) => own?.chains.find(({ name }) => name === chain)?.rules.length === 0;
+  const said = record === undefined ? undefined : nodeTable(record, ownTable, isEmpty);
   if (
     record !== undefined &&
     said !== undefined &&

@@ -285,6 +285,7 @@ leavesNothing('the relay passes on every byte, both ways, to many at once', asyn
 });
 
 leavesNothing('ports outlive a restart, end with the container, and come back with it', async (t) => {
+  await using outside = makeOutside();
   await using lab = await up('nt-life', {
     web: { command: server('web', [80]), ports: ['18080:80'], restart: 'always' },
   });
@@ -313,6 +314,48 @@ leavesNothing('ports outlive a restart, end with the container, and come back wi
     nslabOk(['start', 'web']);
     await works();
   });
+  await t.test('stop: the port is the machine’s again, for those outside as well', async () => {
+    nslabOk(['stop', '-t', '0', 'web']);
+    const script = `require('node:net').createServer((s) => s.end('machine\\n')).listen(18080, '${MACHINE}')`;
+    const holder = spawn(process.execPath, ['-e', script]);
+    try {
+      await asked('machine', () => ask(MACHINE, 18080));
+      assert.equal(ask(MACHINE, 18080, outside.exec), 'machine');
+    } finally {
+      holder.kill('SIGKILL');
+      await until('it has ended', () => listening(18080).length === 0);
+    }
+    nslabOk(['start', 'web']);
+    await asked('web 80 198.51.100.9', () => ask(MACHINE, 18080, outside.exec));
+  });
+  await t.test('a container that ends by itself lets go of its ports, until it starts again', async () => {
+    await using second = await up('nt-second', {
+      heir: { command: server('heir', [80]), ports: ['18081:80'] },
+    });
+    const once = ['run', '-d', '--rootfs', 'host', '--name', 'nt-once', '-p', '18082:80', '--', 'true'];
+    nslabOk(once);
+    nslabOk(['wait', 'nt-once']);
+    assert.deepEqual(listening(18082), []);
+    const rules = run(['nft', 'list', 'table', 'inet', 'nslab-nt-once']).stdout;
+    assert.match(
+      rules,
+      /chain prerouting-nt-once \{\n\s+type nat hook prerouting priority dstnat; policy accept;\n\s+\}/,
+    );
+    nslabOk(['rm', 'nt-once']);
+    assert.equal(second.exec('heir', 'true').status, 0);
+  });
+  await t.test(
+    'rules of the port that somebody deleted are there again after a start, and a table is not needed',
+    async () => {
+      run(['nft', 'flush', 'chain', 'inet', `nslab-${lab.name}`, 'prerouting-web']);
+      assert.equal(ask(MACHINE, 18080, outside.exec), 'web 80 172.18.0.1', 'the relay serves meanwhile');
+      nslabOk(['restart', '-t', '0', 'web']);
+      await asked('web 80 198.51.100.9', () => ask(MACHINE, 18080, outside.exec));
+      run(['nft', 'delete', 'table', 'inet', `nslab-${lab.name}`]);
+      nslabOk(['restart', '-t', '0', 'web']);
+      await asked('web 80 172.18.0.1', () => ask(MACHINE, 18080, outside.exec));
+    },
+  );
   await t.test('start says that somebody has taken the port meanwhile', async () => {
     nslabOk(['stop', '-t', '0', 'web']);
     const thief = createServer().listen(18080, '127.0.0.1');
@@ -355,11 +398,17 @@ leavesNothing('a port that somebody has is told before anything is made, and who
       await until('it has ended', () => listening(18080).length === 0);
     }
   });
-  await t.test('a container of another lab, also one that has ended', async () => {
+  await t.test('a container of another lab, until it has ended; then it is told when it starts', async () => {
     await using _other = await up('nt-other', {
-      first: { command: ['true'], ports: ['127.0.0.1:18080:80'] },
+      first: { command: ['sleep', 'infinity'], ports: ['127.0.0.1:18080:80'] },
     });
     refused(/0\.0\.0\.0:18080\/tcp of the machine is taken: container first of lab nt-other publishes it/);
+    nslabOk(['stop', '-t', '0', 'first']);
+    await using _heir = await up('nt-heir', { heir: { command: server('heir', [80]), ports: ['18080:80'] } });
+    await asked('heir 80 172.19.0.1', () => ask('127.0.0.1', 18080));
+    const { status, stderr } = nslab(['start', 'first']);
+    assert.notEqual(status, 0);
+    assert.match(stderr, /publish 127\.0\.0\.1:18080\/tcp: Address already in use/);
   });
   await t.test('an address that the machine has not', () => {
     const nodes = { web: { rootfs: 'host', ports: ['198.51.100.77:18080:80'] } };

@@ -99,13 +99,13 @@ ip addr add 10.8.3.1/24 dev br-networks
 # NAT and firewall: one nft table holds both, and is removed as one.
 nft -f - <<'EOF'
 table inet nslab-networks {
-	chain prerouting {
+	chain prerouting-web {
 		type nat hook prerouting priority dstnat; policy accept;
 		ip daddr != 127.0.0.0/8 fib daddr type local tcp dport 8080 dnat ip to 10.8.1.2:80
 		ip daddr != 127.0.0.0/8 fib daddr type local tcp dport 9000-9002 dnat ip to 10.8.1.2
 	}
 
-	chain output {
+	chain output-web {
 		type nat hook output priority -100; policy accept;
 		ip daddr != 127.0.0.0/8 fib daddr type local tcp dport 8080 dnat ip to 10.8.1.2:80
 		ip daddr != 127.0.0.0/8 fib daddr type local tcp dport 9000-9002 dnat ip to 10.8.1.2

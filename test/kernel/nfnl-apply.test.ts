@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import test, { type TestContext } from 'node:test';
 import type { IpAddress } from '../../src/base/ip.ts';
 import { applyTable, deleteTable, listTables } from '../../src/nfnl/apply.ts';
+import { batchBytes, chainsBatch } from '../../src/nfnl/batch.ts';
 import { NfnlError } from '../../src/nfnl/error.ts';
 import { filterChain } from '../../src/nfnl/firewall.ts';
 import { masqueradeRule, snatChain } from '../../src/nfnl/nat.ts';
@@ -121,6 +122,44 @@ test('a table is deleted once, and a second time is as good', async (t: TestCont
   assert.equal(deleteTable(transport, 'inet', 'nslab-t'), false);
   assert.equal(ruleset(ns), 'table ip nslab-t {\n}\n', 'the table of another family stays');
 });
+
+test('chains are emptied and filled by bytes that were made before, and the others stay', async (t: TestContext) => {
+  if (skipUnlessRoot(t)) return;
+  await using ns = await throwawayNetns('t-nfnl');
+  using transport = open(ns);
+  const set: NftRule = {
+    matches: [{ match: 'dport', protocol: 'tcp', ports: [22, 80, { from: 8000, to: 8010 }] }],
+    statements: [{ statement: 'drop' }],
+  };
+  const [first, second] = [inputTable([accepting, set]), { ...inputTable([set]).chains[0], name: 'other' }];
+  const table: NftTable = { ...first, chains: [...first.chains, second as (typeof first.chains)[number]] };
+  applyTable(transport, table);
+  const before = ruleset(ns);
+  const send = (part: NftTable, fill: boolean): number => {
+    const socket = ns.inside(() => new KernelSocket(NETLINK_NETFILTER));
+    const bytes = batchBytes(chainsBatch(part, { fill }));
+    socket.send(bytes, bytes.length);
+    const answer = Buffer.alloc(8192);
+    const length = socket.receive(answer);
+    socket.close();
+    // struct nlmsgerr after its header.
+    return length < 0 ? 0 : -answer.readInt32LE(16);
+  };
+  assert.equal(send(first, false), 0);
+  assert.equal(rulesOf(ns, 'input').length, 0);
+  assert.equal(rulesOf(ns, 'other').length, 1);
+  // Twice is as good as once.
+  assert.equal(send(first, false), 0);
+  assert.equal(send(first, true), 0);
+  assert.equal(send(first, true), 0);
+  assert.equal(ruleset(ns), before);
+  assert.equal(send({ ...first, name: 'gone' }, true), 2, 'ENOENT');
+});
+
+function rulesOf(ns: ThrowawayNetns, chain: string): unknown[] {
+  const { nftables } = JSON.parse(ns.exec('nft', '-j', 'list', 'chain', 'inet', 'nslab-t', chain));
+  return nftables.filter((one: object) => 'rule' in one);
+}
 
 test('a table that cannot be is refused before the kernel is asked', async (t: TestContext) => {
   if (skipUnlessRoot(t)) return;

@@ -78,6 +78,37 @@ test('a lab of which nothing is there is missed node by node, and made whole', (
   );
 });
 
+test('chains of published ports are empty while their container does not run, and at no other time', () => {
+  const text =
+    'name: td\nnodes: { web: { rootfs: host, ports: ["8080:80"] }, db: { rootfs: host, ports: ["81:81"] } }';
+  const lab = parse(text);
+  const ops = planLab(lab);
+  const told = (status: string): string[] => {
+    const live = liveOfLab(lab, ops);
+    const host = live.netns.get(null);
+    assert.ok(host !== undefined);
+    const tables = host.tables.map((table) => ({
+      ...table,
+      chains: table.chains.map((chain) => (chain.name.endsWith('-web') ? { ...chain, rules: [] } : chain)),
+    }));
+    live.netns.set(null, { ...host, tables });
+    const containers = lab.nodes.flatMap(({ name, container }) =>
+      container === undefined
+        ? []
+        : [[name, { status: name === 'web' ? status : 'running', exit: 0 }] as const],
+    );
+    return diffLab({ lab, ops, opsBefore: ops, live: { ...live, containers: new Map(containers) } })
+      .filter(({ about }) => about === 'nft')
+      .map(({ message }) => message.replace(/: ip .*/, ''));
+  };
+  assert.deepEqual(told('exited'), []);
+  assert.deepEqual(told('dead'), []);
+  assert.deepEqual(told('running'), [
+    'host: rule 1 of prerouting-web is missing',
+    'host: rule 1 of output-web is missing',
+  ]);
+});
+
 test('one address that is taken away is told, and given back by one step', () => {
   fc.assert(
     fc.property(labWithHost, ({ lab, ops, node, iface }) => {

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { IfName } from '../../../src/base/names.ts';
+import type { IfName, NodeName } from '../../../src/base/names.ts';
 import type { PublishedPort } from '../../../src/model/network.ts';
 import { checkTable } from '../../../src/nfnl/check.ts';
 import { printTable } from '../../../src/nfnl/text.ts';
-import { nodeTable } from '../../../src/plan/filter.ts';
+import { nodeTable, publishedChainNames } from '../../../src/plan/filter.ts';
 import { planLab } from '../../../src/plan/order.ts';
 import { loadText } from '../../../src/topology/load.ts';
 
@@ -57,17 +57,17 @@ test('without either the machine has no table', () => {
 test('a port of all addresses: for packets that come in and for those of the machine, loopback left out', () => {
   const rule = 'ip daddr != 127.0.0.0/8 fib daddr type local tcp dport 8080 dnat ip to 172.18.0.2:80';
   assert.deepEqual(chains({ ports: [port('0.0.0.0', { outside: '8080', inside: '80' })] }), {
-    prerouting: [rule],
-    output: [rule],
+    'prerouting-web': [rule],
+    'output-web': [rule],
     postrouting: ['ip saddr 172.18.0.0/16 ip daddr 172.18.0.0/16 ct status dnat masquerade'],
   });
 });
 
 test('a port of one address, of IPv6, and of UDP', () => {
   const one = chains({ ports: [port('192.0.2.1', { outside: '53', inside: '53', proto: 'udp' })] });
-  assert.deepEqual(one['prerouting'], ['ip daddr 192.0.2.1 udp dport 53 dnat ip to 172.18.0.2:53']);
+  assert.deepEqual(one['prerouting-web'], ['ip daddr 192.0.2.1 udp dport 53 dnat ip to 172.18.0.2:53']);
   const six = chains({ ports: [port('::', { outside: '8080', inside: '80' }, '2001:db8::2')] });
-  assert.deepEqual(six['output'], [
+  assert.deepEqual(six['output-web'], [
     'ip6 daddr != ::1 fib daddr type local tcp dport 8080 dnat ip6 to [2001:db8::2]:80',
   ]);
   assert.deepEqual(six['postrouting'], [
@@ -83,12 +83,29 @@ test('what no rule can serve has none: loopback, and the other family', () => {
 
 test('a range keeps its order: one rule where the ports stay, one for each where they move', () => {
   const same = chains({ ports: [port('192.0.2.1', { outside: '8000-8002', inside: '8000-8002' })] });
-  assert.deepEqual(same['output'], ['ip daddr 192.0.2.1 tcp dport 8000-8002 dnat ip to 172.18.0.2']);
+  assert.deepEqual(same['output-web'], ['ip daddr 192.0.2.1 tcp dport 8000-8002 dnat ip to 172.18.0.2']);
   const moved = chains({ ports: [port('192.0.2.1', { outside: '8000-8001', inside: '9000-9001' })] });
-  assert.deepEqual(moved['output'], [
+  assert.deepEqual(moved['output-web'], [
     'ip daddr 192.0.2.1 tcp dport 8000 dnat ip to 172.18.0.2:9000',
     'ip daddr 192.0.2.1 tcp dport 8001 dnat ip to 172.18.0.2:9001',
   ]);
+});
+
+test('each container has chains of its own, beside the NAT of the file, and those of one that rests are empty', () => {
+  const other = { ...port('0.0.0.0', { outside: '81', inside: '81' }, '172.18.0.3'), node: 'db' };
+  const ports = [port('0.0.0.0', { outside: '8080', inside: '80' }), other] as never;
+  const found = chains({ ports, nat: [{ kind: 'dnat', in: 'eth0', to: { address: { from: '10.0.0.1' } } }] });
+  assert.deepEqual(
+    Object.entries(found).map(([name, rules]) => `${name} ${rules.length}`),
+    ['prerouting 1', 'prerouting-web 1', 'output-web 1', 'prerouting-db 1', 'output-db 1', 'postrouting 1'],
+  );
+  const host = { name: 'host', place: null, kind: 'host', interfaces: [], nat: [], ports } as never;
+  const rests = new Set(publishedChainNames('web' as NodeName));
+  const table = nodeTable(host, 'nslab-x', (chain) => rests.has(chain));
+  assert.deepEqual(
+    table?.chains.map(({ name, rules }) => `${name} ${rules.length}`),
+    ['prerouting-web 0', 'output-web 0', 'prerouting-db 1', 'output-db 1', 'postrouting 1'],
+  );
 });
 
 test('into a network only answers and what was published pass, and nothing leaves an internal one', () => {
@@ -133,5 +150,15 @@ test('the monitor of a container is told all of its ports and no others', () => 
     ['a', ['0.0.0.0/tcp', '::/tcp']],
     ['b', undefined],
     ['c', ['0.0.0.0/udp', '::/udp']],
+  ]);
+  const published = ops.flatMap((op) =>
+    op.kind === 'startContainer'
+      ? [op.published?.chains.map(({ name, rules }) => `${op.published?.name} ${name} ${rules.length}`)]
+      : [],
+  );
+  assert.deepEqual(published, [
+    ['nslab-x prerouting-a 1', 'nslab-x output-a 1'],
+    undefined,
+    ['nslab-x prerouting-c 1', 'nslab-x output-c 1'],
   ]);
 });

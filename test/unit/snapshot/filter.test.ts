@@ -53,6 +53,28 @@ test('the tables of random labs come back', () => {
   );
 });
 
+test('published ports come back from the record, those of a container that has ended too', () => {
+  const lab = loadText(
+    'name: x\nnodes: { web: { rootfs: host, ports: ["8080:80"] }, db: { rootfs: host, ports: ["81:81"] } }',
+    { path: 'x.yaml', env: {} },
+  ).lab;
+  const record = lab.nodes.find(({ place }) => place === null);
+  assert.ok(record?.ports !== undefined);
+  const table = nodeTable(record, 'nslab');
+  assert.ok(table !== undefined);
+  const { chains, ...rest } = formOf(table);
+  const emptied = (suffix: string) => ({
+    ...rest,
+    chains: chains.map((chain) => (chain.name.endsWith(suffix) ? { ...chain, rules: [] } : chain)),
+  });
+  const ports = (found: TableForm) =>
+    filtersOf({ tables: [found], strangeTables: [], ownTable: 'nslab', exits: [], record }).ports;
+  assert.deepEqual(ports(emptied('none')), record.ports);
+  assert.deepEqual(ports(emptied('-web')), record.ports);
+  // What somebody took out by hand is not told as if it were there.
+  assert.equal(ports(emptied('postrouting')), undefined);
+});
+
 test('rules of every form that a file has come back', () => {
   const text = `
 name: all
