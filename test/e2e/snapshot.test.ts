@@ -154,7 +154,7 @@ const byHand = `
   ip -n r1 link set lo up
   ip -n r1 addr add 10.1.1.254/24 dev lan
   ip -n r1 link set lan up
-  ip netns exec r1 sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.lan.rp_filter=2
+  ip netns exec r1 sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.lan.rp_filter=1
   ip netns exec r1 nft 'add table ip f
        add chain ip f passing { type filter hook forward priority filter; policy drop; }
        add rule ip f passing ct state established,related counter accept
@@ -193,7 +193,7 @@ nodes:
           - { in: lan, source: 0.0.0.0/0, proto: tcp, port: [80, 443], action: accept }
           - { source: 10.1.1.0/24, action: reject }
           - { source: 0.0.0.0/0, action: drop }
-    sysctls: { net.ipv4.ip_forward: 1, net.ipv4.conf.lan.rp_filter: 2 }
+    sysctls: { net.ipv4.ip_forward: 1, net.ipv4.conf.lan.rp_filter: 1 }
   sw:
     kind: bridge
     interfaces:
