@@ -1,6 +1,11 @@
 // A network namespace that belongs to a user namespace: who has a capability in that one has it in the network. Only a process of
 // one thread can make a user namespace (unshare(2)), so the helper does. user_namespaces(7), "Interaction of user namespaces and
 // other types of namespaces".
+//
+// Made before and owned by the machine, as those of other nodes are, CAP_NET_ADMIN and CAP_NET_RAW of a container with `userns` would
+// not reach its network: no routing daemon, no tcpdump, no ping by raw socket. The price is one run of the helper for each, and that
+// the kernel hides a few sysctls in such a namespace (most of net.ipv6.route). In the network of another (`network_mode: host`,
+// `container:NAME`) such a container can look and not touch.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
