@@ -792,7 +792,9 @@ async function running(
   return { child, stdout: child.stdout, init };
 }
 
+/** Also of one that has just ended by itself. */
 async function end({ child }: { child: ChildProcess }): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
