@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 
 // A packet that the kernel has not cut into segments yet is up to 64 KiB and has to fit into a block; longer
-// ones, of BIG TCP, are cut off. All of the rings together take no more than RINGS_TOTAL, but for very many.
+// ones, of BIG TCP, are cut off. All of the rings together take no more than RINGS_TOTAL, but for very many, and
+// no more than a part of the memory that is free: they cannot be swapped, and a class captures on one machine.
 enum {
     BLOCK_SIZE = 128 << 10,
     SMALL_BLOCK = 64 << 10,
@@ -20,17 +21,33 @@ enum {
     BLOCKS_LEAST = 2,
     FRAME_SIZE = 2048, // of no meaning in version 3, but looked at
     MANY = 512,
+    SHARE = 32,
 };
 static const uint64_t RINGS_TOTAL = 256u << 20;
+
+// What may be taken without anything else having to go (proc_meminfo(5), MemAvailable); UINT64_MAX where that
+// is not known.
+static uint64_t available_memory(void)
+{
+    cleanup_file FILE *file = fopen("/proc/meminfo", "re");
+    char line[128];
+    unsigned long long kib;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1) return kib << 10;
+    }
+    return UINT64_MAX;
+}
 
 TapSettings tap_settings(size_t count)
 {
     if (count == 0) count = 1;
     TapSettings settings = {.block_size = BLOCK_SIZE};
-    uint64_t blocks = RINGS_TOTAL / count / BLOCK_SIZE;
+    uint64_t share = available_memory() / SHARE;
+    uint64_t total = share < RINGS_TOTAL ? share : RINGS_TOTAL;
+    uint64_t blocks = total / count / BLOCK_SIZE;
     if (blocks < 2 * BLOCKS_LEAST) {
         settings.block_size = SMALL_BLOCK;
-        blocks = RINGS_TOTAL / count / SMALL_BLOCK;
+        blocks = total / count / SMALL_BLOCK;
     }
     if (blocks > BLOCKS_MOST) blocks = BLOCKS_MOST;
     settings.block_count = blocks < BLOCKS_LEAST ? BLOCKS_LEAST : (uint32_t)blocks;
