@@ -315,6 +315,15 @@ static int open_current(const Node *node, int folder)
     return openat(folder, "checked", O_RDONLY | O_CLOEXEC);
 }
 
+static bool move_to(int cpu)
+{
+    cpu_set_t one;
+    if (cpu >= CPU_SETSIZE) return false;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    return sched_setaffinity(0, sizeof one, &one) == 0;
+}
+
 // Should: return a new template, pinned if that is possible.
 //
 // Linux 6.18 numbers namespaces from a stock of each processor (gen_cookie_next()), and binds no mount
@@ -327,21 +336,18 @@ static int make_and_keep(const MountTable *table, const Place *place, const char
     const char *name = follows ? "follow" : "checked";
     Stamp stamp;
     if (!follows && !take_stamp(&stamp)) return -1;
-    int made = make_template(table, place, lab);
-    int error = made < 0 ? 0 : keep_template(folder, made, name, follows ? NULL : &stamp);
     cpu_set_t before;
-    if (error != EINVAL || sched_getaffinity(0, sizeof before, &before) < 0) return made;
-    long processors = sysconf(_SC_NPROCESSORS_CONF);
-    for (int cpu = 0; cpu < processors && cpu < CPU_SETSIZE && error == EINVAL; cpu++) {
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(cpu, &one);
-        if (sched_setaffinity(0, sizeof one, &one) < 0) continue;
-        close(made);
+    bool movable = sched_getaffinity(0, sizeof before, &before) == 0;
+    int processors = movable ? (int)sysconf(_SC_NPROCESSORS_CONF) : 0;
+    int made = -1, error = EINVAL;
+    // First where this happens to run.
+    for (int cpu = -1; cpu < processors && error == EINVAL; cpu++) {
+        if (cpu >= 0 && !move_to(cpu)) continue;
+        if (made >= 0) close(made);
         made = make_template(table, place, lab);
         error = made < 0 ? 0 : keep_template(folder, made, name, follows ? NULL : &stamp);
     }
-    (void)sched_setaffinity(0, sizeof before, &before);
+    if (movable) (void)sched_setaffinity(0, sizeof before, &before);
     return made;
 }
 

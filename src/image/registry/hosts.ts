@@ -119,9 +119,19 @@ function mirrorOf(text: string, { path }: Reference, options: EndpointOptions): 
   return { name: host, host, path: `${folder}/${path}`.slice(1), ...trustIn(host, options), isMirror: true };
 }
 
+/** The host of a URL as one connects to it: an IPv6 address has no brackets. */
+export function bareHost(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
+}
+
+/** The port of a URL, which does not show the usual one. */
+export function portOf({ port, protocol }: URL): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+}
+
 /** Names and addresses that never leave this machine. `hostname` is a URL's: without the port, IPv6 in brackets. */
 export function isLoopback(hostname: string): boolean {
-  const address = hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  const address = bareHost(hostname).toLowerCase();
   if (isIPv4(address)) return address.startsWith('127.');
   if (isIPv6(address)) return address === '::1';
   return address === 'localhost' || address.endsWith('.localhost');

@@ -11,9 +11,10 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { Fault, faultOf, stalled } from './fault.ts';
+import { bareHost, portOf } from './hosts.ts';
 import type { HttpProxy, ProxyChoice } from './proxy.ts';
-import type { HostTls } from './tls.ts';
-import { addressOf, proxyFault, TunnelAgent, wantsPassword } from './tunnel.ts';
+import { type HostTls, tlsOptions } from './tls.ts';
+import { addressOf, proxyFault, proxyHeaders, TunnelAgent, wantsPassword } from './tunnel.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -102,11 +103,10 @@ export class HttpClient {
   }
 
   #open({ method, url, headers = {}, body }: HttpRequest, proxy: HttpProxy | undefined): ClientRequest {
-    const secure = url.protocol === 'https:';
     const options = {
       method,
-      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+      host: bareHost(url.hostname),
+      port: portOf(url),
       path: `${url.pathname}${url.search}`,
       headers: {
         'user-agent': 'nslab',
@@ -117,7 +117,8 @@ export class HttpClient {
         host: url.host,
       },
     };
-    if (secure) return httpsRequest({ ...options, agent: this.#agentFor(url.host, proxy) });
+    if (url.protocol === 'https:')
+      return httpsRequest({ ...options, agent: this.#agentFor(url.host, proxy) });
     if (proxy === undefined) return httpRequest({ ...options, agent: this.#plain });
     return this.#askProxy(options, url, proxy);
   }
@@ -128,18 +129,14 @@ export class HttpClient {
     url: URL,
     proxy: HttpProxy,
   ): ClientRequest {
-    const { authorization } = proxy;
     const proxied = {
       ...options,
       ...addressOf(proxy),
       path: `${url.origin}${options.path}`,
-      headers: {
-        ...options.headers,
-        ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
-      },
+      headers: { ...options.headers, ...proxyHeaders(proxy) },
     };
     return proxy.protocol === 'https:'
-      ? httpsRequest({ ...proxied, agent: this.#agentFor(`${proxy.hostname}:${proxy.port}`, undefined) })
+      ? httpsRequest({ ...proxied, agent: this.#agentFor(proxy.host, undefined) })
       : httpRequest({ ...proxied, agent: this.#plain });
   }
 
@@ -147,17 +144,11 @@ export class HttpClient {
     const known = this.#secure.get(host);
     if (known !== undefined) return known;
     const { stallMs, tlsOf } = this.#options;
-    const { context, verify } = tlsOf(host);
-    const options = {
-      keepAlive: true,
-      maxSockets: 16,
-      rejectUnauthorized: verify,
-      ...(context === undefined ? {} : { secureContext: context }),
-    };
+    const options = { keepAlive: true, maxSockets: 16, ...tlsOptions(tlsOf(host)) };
     const agent =
       proxy === undefined
         ? new HttpsAgent(options)
-        : new TunnelAgent({ ...options, proxy, proxyTls: tlsOf(`${proxy.hostname}:${proxy.port}`), stallMs });
+        : new TunnelAgent({ ...options, proxy, proxyTls: tlsOf(proxy.host), stallMs });
     this.#secure.set(host, agent);
     return agent;
   }

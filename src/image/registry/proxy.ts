@@ -2,9 +2,17 @@
 // (golang.org/x/net/http/httpproxy): HTTPS_PROXY, HTTP_PROXY, NO_PROXY, or in small letters. A proxy may have a name and a password in its
 // address; they are never part of a message.
 
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { NslabError } from '../../base/error.ts';
-import { isLoopback } from './hosts.ts';
+import {
+  type IpPrefix,
+  parseIpAddress,
+  parseIpInterface,
+  parseIpPrefix,
+  prefixContains,
+  subnetOf,
+} from '../../base/ip.ts';
+import { bareHost, isLoopback, portOf } from './hosts.ts';
 
 /** A proxy, and the name of the variable that has it. */
 export type HttpProxy = {
@@ -14,6 +22,8 @@ export type HttpProxy = {
   /** As a URL has it, IPv6 in brackets. */
   readonly hostname: string;
   readonly port: number;
+  /** Both, `HOSTNAME:PORT`. */
+  readonly host: string;
   /** For the header Proxy-Authorization. */
   readonly authorization: string | undefined;
 };
@@ -62,7 +72,8 @@ function parseProxy({ name, value }: Variable): HttpProxy {
     variable: name,
     protocol: url.protocol,
     hostname: url.hostname,
-    port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port),
+    port: portOf(url),
+    host: `${url.hostname}:${portOf(url)}`,
     authorization:
       url.username === '' ? undefined : `Basic ${Buffer.from(secret, 'utf8').toString('base64')}`,
   };
@@ -88,38 +99,31 @@ function directHosts(list: string): (url: URL) => boolean {
     .filter((word) => word !== '')
     .map(directRule);
   return (url) => {
-    const host = url.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
-    const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
-    return rules.some((rule) => rule(host, port));
+    const host = bareHost(url.hostname).replace(/\.$/, '');
+    return rules.some((rule) => rule(host, portOf(url)));
   };
 }
 
-type DirectRule = (host: string, port: string) => boolean;
+type DirectRule = (host: string, port: number) => boolean;
 
 function directRule(word: string): DirectRule {
   if (word === '*') return () => true;
-  const [, network = '', prefix = ''] = /^([0-9a-f.:]+)\/([0-9]{1,3})$/.exec(word) ?? [];
-  if (isIP(network) !== 0) return inNetwork(network, Number(prefix));
-  const [, bare = word, port] =
-    isIP(word) === 6 ? [word, word] : (/^\[?([^\]]*?)\]?(?::([0-9]+))?$/.exec(word) ?? []);
-  const isName =
-    isIP(bare) === 0 ? nameRule(bare.replace(/^\*\./, '.')) : (host: string) => sameAddress(host, bare);
-  return (host, at) => (port === undefined || port === at) && isName(host);
+  const network = parseIpInterface(word);
+  if (network.ok) return inNetwork(subnetOf(network.value));
+  const [, bare = word, port] = isIP(word) === 6 ? [] : (/^\[?([^\]]*?)\]?(?::([0-9]+))?$/.exec(word) ?? []);
+  const alone = parseIpPrefix(`${bare}/${bare.includes(':') ? 128 : 32}`);
+  const isMeant = alone.ok ? inNetwork(alone.value) : nameRule(bare.replace(/^\*\./, '.'));
+  return (host, at) => (port === undefined || Number(port) === at) && isMeant(host, at);
 }
 
-function nameRule(name: string): (host: string) => boolean {
+function nameRule(name: string): DirectRule {
   if (name.startsWith('.')) return (host) => host.endsWith(name);
   return (host) => host === name || host.endsWith(`.${name}`);
 }
 
-function inNetwork(network: string, prefix: number): DirectRule {
-  const family = isIP(network) === 6 ? 'ipv6' : 'ipv4';
-  if (prefix > (family === 'ipv6' ? 128 : 32)) return () => false;
-  const block = new BlockList();
-  block.addSubnet(network, prefix, family);
-  return (host) => isIP(host) !== 0 && block.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4');
-}
-
-function sameAddress(host: string, address: string): boolean {
-  return isIP(host) === isIP(address) && inNetwork(address, isIP(address) === 6 ? 128 : 32)(host, '');
+function inNetwork(prefix: IpPrefix): DirectRule {
+  return (host) => {
+    const address = parseIpAddress(host);
+    return address.ok && prefixContains(prefix, address.value);
+  };
 }

@@ -17,6 +17,11 @@ const systemBundles = [
 /** How a host's certificate is judged. */
 export type HostTls = { readonly context: SecureContext | undefined; readonly verify: boolean };
 
+/** The same as options of a connection. */
+export function tlsOptions({ context, verify }: HostTls) {
+  return { rejectUnauthorized: verify, ...(context === undefined ? {} : { secureContext: context }) };
+}
+
 export type TlsSources = {
   /** Folders that have one folder a host. */
   readonly folders: readonly string[];

@@ -6,8 +6,9 @@ import { Agent, request as httpsRequest } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Fault, faultOf, stalled } from './fault.ts';
+import { bareHost } from './hosts.ts';
 import type { HttpProxy } from './proxy.ts';
-import type { HostTls } from './tls.ts';
+import { type HostTls, tlsOptions } from './tls.ts';
 
 type TunnelOptions = ConstructorParameters<typeof Agent>[0] & {
   readonly proxy: HttpProxy;
@@ -45,25 +46,16 @@ export class TunnelAgent extends Agent {
   /** @throws Fault */
   async #open(target: string): Promise<Socket> {
     const { proxy, proxyTls, stallMs } = this.#tunnel;
-    const { authorization } = proxy;
     const options = {
       method: 'CONNECT',
       ...addressOf(proxy),
       path: target,
-      headers: {
-        host: target,
-        'user-agent': 'nslab',
-        ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
-      },
+      headers: { host: target, 'user-agent': 'nslab', ...proxyHeaders(proxy) },
       agent: false as const,
     };
     const request =
       proxy.protocol === 'https:'
-        ? httpsRequest({
-            ...options,
-            rejectUnauthorized: proxyTls.verify,
-            ...(proxyTls.context === undefined ? {} : { secureContext: proxyTls.context }),
-          })
+        ? httpsRequest({ ...options, ...tlsOptions(proxyTls) })
         : httpRequest(options);
     this.#opening.add(request);
     const timer = setTimeout(() => request.destroy(stalled(stallMs)), stallMs);
@@ -81,15 +73,20 @@ export class TunnelAgent extends Agent {
 
 /** Where a request to the proxy goes, and whom its certificate is for: Node would take that from the header Host. */
 export function addressOf({ hostname, port }: HttpProxy) {
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const host = bareHost(hostname);
   return { host, port, servername: isIP(host) === 0 ? host : '' };
+}
+
+/** Who we are to the proxy, which no host behind it is told. */
+export function proxyHeaders({ authorization }: HttpProxy): Readonly<Record<string, string>> {
+  return authorization === undefined ? {} : { 'proxy-authorization': authorization };
 }
 
 /** A failure between us and the proxy, with whom it was. */
 export function proxyFault(error: unknown, proxy: HttpProxy): Fault {
   const fault = faultOf(error);
   if (fault.kind === 'aborted') return fault;
-  return new Fault(fault.kind, `the proxy ${nameOf(proxy)} (${proxy.variable}): ${fault.message}`, {
+  return new Fault(fault.kind, `the proxy ${proxy.host} (${proxy.variable}): ${fault.message}`, {
     transient: fault.transient,
     waitMs: fault.waitMs,
     hint: fault.hint,
@@ -99,21 +96,14 @@ export function proxyFault(error: unknown, proxy: HttpProxy): Fault {
 }
 
 /** A proxy that wants to know who asks. Not a 401: `nslab login` would not help. */
-export function wantsPassword(
-  { variable, protocol, hostname, port, authorization }: HttpProxy,
-  status = 407,
-): Fault {
+export function wantsPassword({ variable, protocol, host, authorization }: HttpProxy, status = 407): Fault {
   const text =
     authorization === undefined
       ? 'it asks for a name and a password'
       : 'it refuses the name and the password';
   return new Fault('unreachable', `${text} (${status})`, {
-    hint: `${variable}=${protocol}//NAME:PASSWORD@${hostname}:${port}`,
+    hint: `${variable}=${protocol}//NAME:PASSWORD@${host}`,
   });
-}
-
-function nameOf({ hostname, port }: HttpProxy): string {
-  return `${hostname}:${port}`;
 }
 
 function bracketed(host: string): string {
